@@ -1,0 +1,1 @@
+"""Sunslot: a workplace EV charging controller. Start reading in `app.domain`, then `app.main`."""

@@ -1,0 +1,24 @@
+"""The spelling of every subject."""
+
+
+def site_changed(site_id: str) -> str:
+    """Something the planner reads has changed."""
+    return f"site.{site_id}.changed"
+
+
+def site_limits(site_id: str) -> str:
+    """A new plan, an acknowledgement or freed headroom: the limit loop should look again."""
+    return f"site.{site_id}.limits"
+
+
+def station_orders(station_id: str) -> str:
+    """There are limit orders (or verification work) for the station's session."""
+    return f"station.{station_id}.orders"
+
+
+def station_command(station_id: str) -> str:
+    """Imperative commands to a station."""
+    return f"station.{station_id}.command"
+
+
+SITES_CHANGED = "sites.changed"

@@ -1,0 +1,78 @@
+"""Broken promises, each with a stable code; every edge (HTTP, OCPP, command line) maps codes in one table."""
+
+
+class SunslotError(Exception):
+    """Base of all domain errors; `code` is stable, `detail` is for people, `field` names the bad input if one is."""
+
+    code = "internal"
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+
+class NotFound(SunslotError):
+    """The named thing does not exist (or is not the caller's to see)."""
+
+    code = "not_found"
+
+
+class Invalid(SunslotError):
+    """The input is well-formed but cannot be meant; `field` says where."""
+
+    code = "invalid"
+
+
+class Conflict(SunslotError):
+    """The request contradicts what is already stored."""
+
+    code = "conflict"
+
+
+class IdempotencyMismatch(Conflict):
+    """The idempotency key was used before with another request."""
+
+    code = "idempotency_mismatch"
+
+
+class BookingRefused(Conflict):
+    """No EVSE can take the booking; `detail` says why."""
+
+    code = "booking_refused"
+
+
+class Unauthenticated(SunslotError):
+    """No valid credentials were given."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(SunslotError):
+    """The caller's role does not allow this."""
+
+    code = "forbidden"
+
+
+class StationOffline(SunslotError):
+    """Nobody holds a socket of the station, or it hung up while a call was pending."""
+
+    code = "station_offline"
+
+
+class StationTimeout(SunslotError):
+    """The station did not answer a call in time; nothing is known about its effect."""
+
+    code = "station_timeout"
+
+
+class StationFault(SunslotError):
+    """The station answered a call with an error frame; nothing is known about its effect."""
+
+    code = "station_fault"
+
+
+class DatabaseUnavailable(SunslotError):
+    """PostgreSQL cannot be reached or does not answer in time."""
+
+    code = "database_unavailable"

@@ -1,0 +1,42 @@
+"""Who is calling the API, and what a station's handshake leads to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Roles of API callers. OPERATOR may everything; STATION_ADMIN manages stations and pushes site meters."""
+
+    DRIVER = "driver"
+    OPERATOR = "operator"
+    GRID = "grid"
+    STATION_ADMIN = "station_admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated API caller; `driver_id` is set for drivers only. Never carries the secret."""
+
+    token_id: str
+    role: Role
+    name: str
+    driver_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StationAdmitted:
+    """The handshake may go on. `dialect` None means the station may choose; `needs_boot` forbids commands until a boot."""
+
+    station_id: str
+    dialect: str | None
+    needs_boot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StationRefused:
+    """The handshake ends with 401; the reason is for our log only."""
+
+    reason: str
+
+
+Admission = StationAdmitted | StationRefused

@@ -1,0 +1,56 @@
+"""One request, message or job = one transaction, committed at the edge; rings go out after the commit."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from app.bus import Bus
+from app.domain.clock import Clock
+from app.domain.errors import DatabaseUnavailable
+
+
+@dataclass(slots=True)
+class Tx:
+    """What an operation works with: the database session, the business time it started at, and rings to send."""
+
+    session: AsyncSession
+    now: datetime
+    rings: set[str] = field(default_factory=set)
+
+    def ring(self, subject: str) -> None:
+        """Ring the subject once this transaction is committed."""
+        self.rings.add(subject)
+
+
+class Transactions:
+    """Opens transactions: `async with transactions() as tx`. Commits on success, rolls back on any exception.
+
+    Raises DatabaseUnavailable when PostgreSQL cannot be reached or hangs up.
+    """
+
+    def __init__(self, engine: AsyncEngine, bus: Bus, clock: Clock) -> None:
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self._bus = bus
+        self.clock = clock
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Tx]:
+        """Open, yield, commit, ring."""
+        with self.clock.hold():
+            try:
+                async with self._sessions() as session, session.begin():
+                    tx = Tx(session, self.clock.now())
+                    yield tx
+            except (OSError, PoolTimeoutError, InterfaceError, OperationalError) as broken:
+                raise DatabaseUnavailable("the database cannot be reached") from broken
+            except DBAPIError as broken:
+                if broken.connection_invalidated:
+                    raise DatabaseUnavailable("the database hung up") from broken
+                raise
+            for subject in tx.rings:
+                self._bus.ring(subject)

@@ -1,0 +1,66 @@
+"""Sites, their readings and forecasts."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTERVAL
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.base import Base
+
+
+class SiteRow(Base):
+    """One car park behind one limit."""
+
+    __tablename__ = "site"
+    __table_args__ = (
+        CheckConstraint("limit_w > 0 AND margin_w >= 0 AND reserve_w >= 0", name="limits"),
+        CheckConstraint("margin_w + reserve_w < limit_w", name="room"),
+        CheckConstraint("safe_current_a >= 0 AND voltage_v > 0", name="electrical"),
+    )
+
+    site_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    zone: Mapped[str] = mapped_column(String(64))
+    limit_w: Mapped[float]
+    margin_w: Mapped[float] = mapped_column(default=0.0)
+    reserve_w: Mapped[float] = mapped_column(default=0.0)
+    voltage_v: Mapped[float] = mapped_column(default=200.0)
+    safe_current_a: Mapped[float] = mapped_column(default=6.0)
+    min_current_a: Mapped[float] = mapped_column(default=6.0)
+    default_need_wh: Mapped[float] = mapped_column(default=12_000.0)
+    default_stay: Mapped[timedelta] = mapped_column(INTERVAL, default=timedelta(hours=8))
+    created_at: Mapped[datetime]
+
+
+class SiteReadingRow(Base):
+    """The site meter: what the sun gave and what the building took, as means until `at`."""
+
+    __tablename__ = "site_reading"
+    __table_args__ = (CheckConstraint("pv_w >= 0 AND building_w >= 0", name="positive"),)
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.site_id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    pv_w: Mapped[float]
+    building_w: Mapped[float]
+    received_at: Mapped[datetime]
+
+
+class ForecastRow(Base):
+    """One issued forecast: mean PV power and building load on a regular grid from `starts_at` in `step`s."""
+
+    __tablename__ = "forecast"
+    __table_args__ = (
+        CheckConstraint("cardinality(pv_w) = cardinality(building_w) AND cardinality(pv_w) > 0", name="same_length"),
+        Index("ix_forecast_newest", "site_id", "issued_at"),
+    )
+
+    forecast_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.site_id", ondelete="CASCADE"))
+    source: Mapped[str] = mapped_column(String(64))
+    issued_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    starts_at: Mapped[datetime]
+    step: Mapped[timedelta] = mapped_column(INTERVAL)
+    pv_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    building_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
