@@ -23,7 +23,7 @@ class RateUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProfilePeriod:
-    """From `offset_s` after the schedule's start the limit is `limit` (A per phase or W, as the profile's unit says)."""
+    """From `offset_s` after the schedule's start the limit is `limit`: A per phase or W, as the profile's unit says."""
 
     offset_s: int
     limit: float

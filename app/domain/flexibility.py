@@ -8,7 +8,7 @@ from app.domain.intervals import Interval
 
 @dataclass(frozen=True, slots=True)
 class FlexibilitySlot:
-    """One market slot: planned mean power and how far it alone could move. Single-slot values are not jointly deliverable."""
+    """One market slot: planned mean power and how far it alone could move; slots are not jointly deliverable."""
 
     interval: Interval
     baseline_w: float

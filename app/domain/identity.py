@@ -25,7 +25,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class StationAdmitted:
-    """The handshake may go on. `dialect` None means the station may choose; `needs_boot` forbids commands until a boot."""
+    """The handshake may go on. `dialect` None: the station may choose; `needs_boot`: no commands before a boot."""
 
     station_id: str
     dialect: str | None

@@ -34,7 +34,7 @@ class ExpectedLine:
 
 @dataclass(frozen=True, slots=True)
 class ChargingPlan:
-    """The result of `plan(snapshot, now)`. `slots[0]` starts at `made_at` and may be cut short; the rest is the 15-min grid."""
+    """The result of `plan(snapshot, now)`. `slots[0]` starts at `made_at`, maybe cut short; then the 15-min grid."""
 
     site_id: str
     made_at: datetime

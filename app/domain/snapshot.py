@@ -1,4 +1,4 @@
-"""What a plan is made of: one consistent reading of a site's rows, as values. Times are aware UTC, energies Wh, powers W."""
+"""What a plan is made of: one consistent reading of a site's rows, as values (aware UTC, Wh, W)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,7 +41,9 @@ class SiteSpec:
 
 @dataclass(frozen=True, slots=True)
 class EvseSpec:
-    """One EVSE. `w_per_a` is the power of one ampere per phase; `min_power_w` the smallest usable power (6 A for AC);
+    """One EVSE.
+
+    `w_per_a` is the power of one ampere per phase; `min_power_w` the smallest usable power (6 A for AC);
     `safe_power_w` what its default profile allows without a controller; `is_verified` whether that is proven;
     `is_online` whether a socket of its station is up.
     """

@@ -1,0 +1,98 @@
+"""The `sunslot` command: parses arguments, nothing else."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from app.domain.errors import SunslotError
+from app.runtime.logs import configure_logs
+from app.settings import Settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
+
+
+def main() -> None:
+    """Run the command; every expected error is one line on stderr and exit code 2."""
+    try:
+        app()
+    except SunslotError as broken:
+        where = f"{broken.field}: " if broken.field else ""
+        _fail(f"{where}{broken.detail}")
+    except ValidationError as broken:
+        for error in broken.errors():
+            _fail(f"SUNSLOT_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}", ends=False)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _fail(line: str, *, ends: bool = True) -> None:
+    Console(stderr=True).print(f"sunslot: {line}", style="red", highlight=False, soft_wrap=True)
+    if ends:
+        raise SystemExit(2) from None
+
+
+def _run(work: Any) -> Any:
+    """Run a coroutine on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the OCPP central, the API and the scheduler until stopped; settings come from SUNSLOT_… variables."""
+    from app.main import serve_until_signalled
+
+    settings = Settings()
+    configure_logs(settings.log_level)
+    _run(serve_until_signalled(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database (SUNSLOT_DATABASE_URL, or the embedded one) to the newest schema."""
+    from app.runtime.house import migrate_only
+
+    settings = Settings()
+    configure_logs(settings.log_level)
+    Console().print(f"schema is at {_run(migrate_only(settings))}")
+
+
+@app.command()
+def demo(
+    *,
+    speed: Annotated[float, typer.Option(min=1, max=100_000, help="business seconds per second, at most")] = 300,
+    stations: Annotated[int, typer.Option(min=2, max=500, help="half speak OCPP 1.6J, half 2.0.1")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="chooses the day, the drivers and their cars")] = 7,
+    day: Annotated[str | None, typer.Option(help="a day of the records, YYYY-MM-DD; default: the seed chooses")] = None,
+    as_recorded: Annotated[bool, typer.Option("--as-recorded", help="leave when the records say")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="no live view")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="stay up after the day, to try the API")] = False,
+    json: JsonFile = None,
+) -> None:
+    """Play one working day of a car park on real sockets and a real database; exit 1 if anything was not perfect."""
+    from app.demo.day import DemoOptions, play
+
+    configure_logs("WARNING")
+    console = Console()
+    settings = Settings().model_copy(update={"http_port": 0, "ocpp_port": 0, "ocpp_host": "127.0.0.1"})
+    if json is not None and not json.parent.is_dir():
+        _fail(f"--json: the folder {json.parent} does not exist")
+    options = DemoOptions(speed, stations, seed, day, headless or not console.is_terminal, as_recorded, stay)
+    figures = _run(play(settings, options, console))
+    if json is not None:
+        json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
+    for line in figures["wrong"]:
+        console.print(f"wrong: {line}", style="red", highlight=False)
+    console.print(f"speed reached: {figures['speed_reached']:.0f} × (ceiling {speed:.0f})", highlight=False)
+    raise SystemExit(1 if figures["wrong"] else 0)

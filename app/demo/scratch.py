@@ -1,0 +1,49 @@
+"""Where the demo keeps its rows: a folder, or on a given server a database, of its own that starts empty."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from app.domain.errors import DatabaseUnavailable
+from app.settings import Settings
+from app.store.base import CONNECT_TIMEOUT_S
+
+DEMO_FOLDER = "demo"
+
+
+@asynccontextmanager
+async def scratch_database(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield settings that point to an empty database and data folder of the demo's own.
+
+    With `database_url`, a database is created beside the given one and dropped at the end.
+    """
+    folder = settings.data_dir / DEMO_FOLDER
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    free = settings.model_copy(update={"data_dir": folder})
+    if settings.database_url is None:
+        yield free
+        return
+    url = settings.database_url.get_secret_value()
+    name = f"sunslot_demo_{secrets.token_hex(4)}"
+    await _execute(url, f'CREATE DATABASE "{name}"')
+    try:
+        own_url = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        yield settings.model_validate({**free.model_dump(), "database_url": own_url})
+    finally:
+        await _execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _execute(url: str, statement: str) -> None:
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as broken:
+        raise DatabaseUnavailable(f"cannot use SUNSLOT_DATABASE_URL: {broken}") from broken
+    try:
+        await connection.execute(statement, timeout=60)
+    finally:
+        await connection.close(timeout=CONNECT_TIMEOUT_S)

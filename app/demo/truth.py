@@ -1,0 +1,67 @@
+"""Multi-station truth: what every station believes was acknowledged, compared with what the database holds."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app.operations.transaction import Tx
+from app.store.session import MeterValueRow, SessionRow
+
+REGISTER = "Energy.Active.Import.Register"
+METER_TOLERANCE_WH = 0.51
+
+
+async def differences(tx: Tx, journal: dict[str, Any]) -> list[str]:
+    """Return one line per thing lost, doubled or different; empty when both sides agree."""
+    found: list[str] = []
+    rows = (await tx.session.scalars(select(SessionRow))).all()
+    stored = {(row.station_id, row.station_ref): row for row in rows}
+    told = [(station_id, entry) for station_id, book in journal.items() for entry in book["transactions"]]
+    for station_id, entry in told:
+        row = stored.pop((station_id, str(entry["ref"])), None)
+        found += [f"{station_id} transaction {entry['ref']} lost"] if row is None else _compare(row, entry)
+    found += [f"{station_id} session {ref} is stored, but no station knows it" for station_id, ref in stored]
+    found += await _register_differences(tx, journal)
+    return found
+
+
+def _compare(row: SessionRow, entry: dict[str, Any]) -> list[str]:
+    checks = {
+        "start": (row.started_at, _at(entry["started_at"])),
+        "end": (row.ended_at, _at(entry["ended_at"])),
+        "token": ((row.token or "").upper(), str(entry["token"] or "").upper()),
+    }
+    name = f"{row.station_id} session {row.station_ref}"
+    found = [f"{name}: {what} {ours} here, {theirs} there" for what, (ours, theirs) in checks.items() if ours != theirs]
+    for what, ours_wh, theirs_wh in (
+        ("meter at start", row.meter_start_wh, entry["meter_start_wh"]),
+        ("meter at end", row.meter_last_wh, entry["meter_stop_wh"]),
+    ):
+        if theirs_wh is not None and (ours_wh is None or abs(ours_wh - theirs_wh) > METER_TOLERANCE_WH):
+            found.append(f"{name}: {what} {ours_wh} here, {theirs_wh} there")
+    return found
+
+
+def _at(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+async def _register_differences(tx: Tx, journal: dict[str, Any]) -> list[str]:
+    query = select(MeterValueRow.station_id, MeterValueRow.evse_number, MeterValueRow.at, MeterValueRow.value).where(
+        MeterValueRow.measurand == REGISTER, MeterValueRow.context == "Sample.Periodic"
+    )
+    stored = Counter(
+        (station_id, evse_number, at, round(value))
+        for station_id, evse_number, at, value in await tx.session.execute(query)
+    )
+    told = Counter(
+        (station_id, evse_number, datetime.fromisoformat(at), round(register_wh))
+        for station_id, book in journal.items()
+        for evse_number, at, register_wh in book["registers"]
+    )
+    lost, extra = told - stored, stored - told
+    return [f"{key[0]} register at {key[2].isoformat()} lost or different" for key in lost] + [
+        f"{key[0]} register at {key[2].isoformat()} stored, but never acknowledged or twice" for key in extra
+    ]

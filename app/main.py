@@ -1,0 +1,96 @@
+"""Where everything meets: settings, the house and the HTTP edge become one application."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+
+from app.api import build_router, install_problems
+from app.api.deps import ApiContext
+from app.domain.clock import Clock
+from app.domain.identity import Role
+from app.operations import access
+from app.runtime.clock import WallClock
+from app.runtime.house import House, open_house
+from app.runtime.http import serve_http
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+OPERATOR_FILE = "operator.token"
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Return the application; its lifespan opens and closes the house. `clock` None is the wall clock."""
+    chosen = clock or WallClock()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                house = await stack.enter_async_context(open_house(settings, chosen))
+                await _first_operator(house, settings.data_dir)
+            except BaseException as failure:
+                app.state.startup_failure = failure
+                raise
+            app.state.house = house
+            app.state.api = ApiContext(house.transactions, house.bus, house.clock, house.health.problems)
+            yield
+
+    app = FastAPI(title="Sunslot", version="1", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    install_problems(app)
+    app.include_router(build_router())
+    return app
+
+
+async def _first_operator(house: House, data_dir: Path) -> None:
+    """Issue the first operator's bearer token into a file of the data folder (mode 0600), once per database."""
+    async with house.transactions() as tx:
+        if await access.has_operator(tx):
+            return
+        secret, _ = await access.issue(tx, Role.OPERATOR, "first operator")
+        _write_secret(data_dir / OPERATOR_FILE, secret)
+    log.info("first_operator_token_written", path=str(data_dir / OPERATOR_FILE))
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started application."""
+
+    house: House
+    http_port: int
+    ocpp_port: int
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Serve HTTP and OCPP in this process while the context lasts."""
+    app = create_app(settings, clock)
+    async with serve_http(app, settings.http_host, settings.http_port) as http_port:
+        house: House = app.state.house
+        yield Running(house, http_port, house.central.port)
+
+
+async def serve_until_signalled(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as house:
+        log.info("serving", http_port=house.http_port, ocpp_port=house.ocpp_port)
+        await stop.wait()
+        log.info("stopping")

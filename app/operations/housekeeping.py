@@ -1,0 +1,43 @@
+"""Nightly housekeeping: what is older than its keep is deleted, in bounded statements, by one node at a time."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+
+from app.operations.transaction import Tx
+from app.store.driver import IdempotencyRow
+from app.store.plan import LimitRow, PlanRow
+from app.store.session import MeterValueRow, SessionMessageRow
+from app.store.site import ForecastRow, SiteReadingRow
+from app.store.station import QuarantineRow, StrangerRow
+
+LOCK_NO = 7_160_001
+SHORT_KEEP = timedelta(days=30)
+
+
+async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
+    """Delete old rows and return how many of each kind; nothing where another node is at it.
+
+    Records (meter values, messages, plans, readings, forecasts, closed limits) go after `keep`; strangers, quarantine
+    and idempotency answers after 30 days.
+    """
+    has_lock = await tx.session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_NO)))
+    if not has_lock:
+        return {}
+    old_at, short_at = tx.now - keep, tx.now - SHORT_KEEP
+    statements = {
+        "meter_values": delete(MeterValueRow).where(MeterValueRow.at < old_at),
+        "messages": delete(SessionMessageRow).where(SessionMessageRow.received_at < old_at),
+        "plans": delete(PlanRow).where(PlanRow.made_at < old_at),
+        "readings": delete(SiteReadingRow).where(SiteReadingRow.at < old_at),
+        "forecasts": delete(ForecastRow).where(ForecastRow.issued_at < old_at),
+        "limits": delete(LimitRow).where(LimitRow.is_closed, LimitRow.intended_at < old_at),
+        "strangers": delete(StrangerRow).where(StrangerRow.last_seen_at < short_at),
+        "quarantine": delete(QuarantineRow).where(QuarantineRow.received_at < short_at),
+        "idempotency": delete(IdempotencyRow).where(IdempotencyRow.created_at < short_at),
+    }
+    pruned = {}
+    for kind, statement in statements.items():
+        result = await tx.session.execute(statement)
+        pruned[kind] = int(getattr(result, "rowcount", 0))
+    return pruned

@@ -1,0 +1,92 @@
+"""The business loops of one site: planning (on every change, at least every 5 minutes) and limits (the ledger's loop).
+
+Both are level-triggered: they reread the database, so that restarting one is always safe and a lost ring only costs
+latency.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from app.bus import Bus, Subscription
+from app.bus.subjects import SITES_CHANGED, site_changed, site_limits
+from app.operations import bookings, limits, planning, sites
+from app.operations.transaction import Transactions
+from app.runtime.supervise import Health, supervise
+
+REPLAN_AT_LEAST = timedelta(minutes=5)
+REPLAN_PATIENCE = timedelta(seconds=1)
+BOOKING_SWEEP = timedelta(minutes=5)
+
+WentWell = Callable[[], None]
+
+
+class SiteLoops:
+    """Starts the loops of every site there is, and of those that are added while it runs."""
+
+    def __init__(self, transactions: Transactions, bus: Bus, health: Health) -> None:
+        self._transactions = transactions
+        self._bus = bus
+        self._health = health
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(supervise("bookings", self._sweep_bookings, self._health))
+            started: set[str] = set()
+
+            async def start_new(went_well: WentWell) -> None:
+                with self._bus.listen(SITES_CHANGED) as bell:
+                    while True:
+                        async with self._transactions() as tx:
+                            site_ids = await sites.site_ids(tx)
+                        for site_id in sorted(set(site_ids) - started):
+                            started.add(site_id)
+                            self._start(group, site_id)
+                        went_well()
+                        await bell.next(self._transactions.clock.now() + REPLAN_AT_LEAST)
+
+            await supervise("sites", start_new, self._health)
+
+    def _start(self, group: asyncio.TaskGroup, site_id: str) -> None:
+        async def plans(went_well: WentWell) -> None:
+            await self._plan(site_id, went_well)
+
+        async def limit_orders(went_well: WentWell) -> None:
+            await self._limit(site_id, went_well)
+
+        group.create_task(supervise(f"planning {site_id}", plans, self._health))
+        group.create_task(supervise(f"limits {site_id}", limit_orders, self._health))
+
+    async def _plan(self, site_id: str, went_well: WentWell) -> None:
+        clock = self._transactions.clock
+        with self._bus.listen(site_changed(site_id)) as bell:
+            while True:
+                async with self._transactions() as tx:
+                    await planning.replan_site(tx, site_id)
+                went_well()
+                if await bell.next(clock.now() + REPLAN_AT_LEAST):
+                    await self._collect(bell)
+
+    async def _collect(self, bell: Subscription) -> None:
+        """Give the rings that belong together a second to arrive."""
+        clock = self._transactions.clock
+        until_at = clock.now() + REPLAN_PATIENCE
+        while clock.now() < until_at:
+            await bell.next(until_at)
+
+    async def _limit(self, site_id: str, went_well: WentWell) -> None:
+        with self._bus.listen(site_limits(site_id)) as bell:
+            while True:
+                async with self._transactions() as tx:
+                    wake_at = await limits.allocate_site(tx, site_id)
+                went_well()
+                await bell.next(wake_at)
+
+    async def _sweep_bookings(self, went_well: WentWell) -> None:
+        clock = self._transactions.clock
+        while True:
+            async with self._transactions() as tx:
+                await bookings.expire(tx)
+            went_well()
+            await clock.sleep_until(clock.now() + BOOKING_SWEEP)
