@@ -19,7 +19,6 @@ from app.demo.child import Child, simulators
 from app.demo.conductor import Pace, conduct
 from app.demo.scratch import scratch_database
 from app.main import OPERATOR_FILE, Running, running
-from app.operations import limits
 from app.runtime.clock import SteppedClock
 from app.settings import Settings
 
@@ -172,7 +171,7 @@ async def _close(child: Child, house: Running, options: DemoOptions, show: _Show
     told = await child.ask("finish")
     async with house.house.transactions() as tx:
         lines = await truth.differences(tx, told["journal"])
-        sent_count, accepted_count = await limits.counts(tx)
+        sent_count, accepted_count = await truth.limit_counts(tx)
     day = await asyncio.to_thread(report.figures, show.prepared, told, show.limit_w)
     day |= {
         "stations": options.stations,

@@ -4,9 +4,10 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.operations.transaction import Tx
+from app.store.plan import LimitRow
 from app.store.session import MeterValueRow, SessionRow
 
 REGISTER = "Energy.Active.Import.Register"
@@ -65,3 +66,12 @@ async def _register_differences(tx: Tx, journal: dict[str, Any]) -> list[str]:
     return [f"{key[0]} register at {key[2].isoformat()} lost or different" for key in lost] + [
         f"{key[0]} register at {key[2].isoformat()} stored, but never acknowledged or twice" for key in extra
     ]
+
+
+async def limit_counts(tx: Tx) -> tuple[int, int]:
+    """Return how many limits were handed to sockets, and how many of them were accepted."""
+    query = select(func.count(LimitRow.taken_at), func.count().filter(LimitRow.outcome == "accepted")).select_from(
+        LimitRow
+    )
+    sent_count, accepted_count = (await tx.session.execute(query)).one()
+    return int(sent_count), int(accepted_count)

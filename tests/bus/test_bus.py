@@ -2,6 +2,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+
 from app.bus.local import LocalBus
 from app.domain.errors import StationOffline, StationTimeout
 from app.runtime.clock import WallClock

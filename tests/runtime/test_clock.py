@@ -2,6 +2,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from app.bus.local import LocalBus
 from app.runtime.clock import SteppedClock, WallClock
 
