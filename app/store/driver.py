@@ -25,6 +25,7 @@ class TokenRow(Base):
     """What a driver presents at a station (RFID UID and the like), compared case-insensitively (OCPP 1.6 CiString)."""
 
     __tablename__ = "token"
+    __table_args__ = (Index("uq_token_upper", text("upper(token)"), unique=True),)
 
     token: Mapped[str] = mapped_column(String(255), primary_key=True)
     driver_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("driver.driver_id", ondelete="CASCADE"), index=True)

@@ -46,6 +46,7 @@ class LimitRow(Base):
         CheckConstraint("power_w >= 0", name="power"),
         CheckConstraint("outcome IS NULL OR outcome IN ('accepted', 'refused', 'unknown', 'unsent')", name="outcome"),
         Index("ix_limit_entry_open", "evse_id", "order_no", postgresql_where="NOT is_closed"),
+        Index("ix_limit_entry_session", "session_id", "order_no"),
     )
 
     order_no: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

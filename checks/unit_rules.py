@@ -1,0 +1,33 @@
+"""The words of the unit check: units, what needs none, and the few names that are excused, each with its reason."""
+
+UNITS = frozenset(
+    {
+        # power, energy, electricity
+        "w", "kw", "mw", "wh", "kwh", "mwh", "a", "v", "va", "kva", "hz", "ohm",
+        # time as a plain number
+        "s", "ms", "us", "ns", "minutes", "hours", "days",
+        # length, mass, temperature, money, data
+        "m", "km", "kg", "g", "c", "k", "jpy", "eur", "usd", "bytes",
+    }
+)  # fmt: skip
+
+DIMENSIONLESS = frozenset({"ratio", "share", "count", "factor", "percent", "probability", "deg"})
+
+# What a name is about when it holds one of these words; then even a whole number needs its unit.
+QUANTITIES = frozenset({"power", "energy", "voltage", "timeout", "duration", "delay", "interval", "distance"})
+
+INSTANTS = frozenset({"at", "now"})
+
+# Names that may carry a number or an instant without a unit: (file, name) → why. A file ending in "/" is a folder.
+EXCUSED: dict[tuple[str, str], str] = {
+    ("app/domain/commands.py", "limit"): "A or W, as the profile's rate unit beside it says",
+    ("app/domain/facts.py", "value"): "in the unit that the sample names beside it",
+    ("app/store/session.py", "value"): "in the unit that the row names beside it",
+    ("app/store/base.py", "value"): "the name is SQLAlchemy's; any column's value",
+    ("app/demo/conductor.py", "reached"): "business seconds per second: a ratio",
+    ("app/demo/conductor.py", "ceiling"): "business seconds per second: a ratio",
+    ("app/demo/", "speed"): "business seconds per second: a ratio",
+    ("app/cli.py", "speed"): "business seconds per second: a ratio",
+    ("app/demo/report.py", "HEADROOM"): "a factor on the least limit",
+    ("app/demo/report.py", "LEAST_OF_FORESIGHT"): "a share of the best solar share",
+}

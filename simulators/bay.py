@@ -1,0 +1,193 @@
+"""One EVSE's part of a station: plug, token, transaction, reports. The same for both dialects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulators.agenda import Entry
+from simulators.car import MIN_CURRENT_A, Car
+from simulators.evse import Activity, Evse
+from simulators.messages import Call, Payload, Transaction
+
+if TYPE_CHECKING:
+    from simulators.station import Station
+
+REMOTE_WAIT_S = 120
+
+
+class Bay:
+    """One EVSE of a station: who is plugged in, which transaction runs, what was reported last."""
+
+    def __init__(self, station: Station, evse: Evse) -> None:
+        self.station = station
+        self.evse = evse
+        self.tx: Transaction | None = None
+        self.next_change_s: int | None = None
+        self._has_charged = False
+        self._reported: Activity | None = None
+        self._remote: tuple[str, int | None, int] | None = None
+        self._meter_entry: Entry | None = None
+
+    @property
+    def activity(self) -> Activity:
+        """What goes on, as the station would report it."""
+        if self.evse.car is None:
+            return Activity.FREE
+        if self.tx is None:
+            return Activity.FINISHED if self._has_charged else Activity.CONNECTED
+        if self.evse.offered_a < MIN_CURRENT_A:
+            return Activity.PAUSED_BY_STATION
+        return Activity.PAUSED_BY_CAR if self.evse.car.is_full else Activity.CHARGING
+
+    def refresh(self) -> None:
+        """Work out anew which limit holds, and signal it to the car."""
+        now_s, store, has_tx = self.station.clock.now_s, self.station.profiles, self.tx is not None
+        anchor_s = self.tx.started_s if self.tx is not None else now_s
+        sharing_count = sum(bay.tx is not None for bay in self.station.bays.values())
+        limit_a = store.limit_a(
+            self.evse.number, now_s, anchor_s=anchor_s, has_tx=has_tx, sharing_count=max(1, sharing_count)
+        )
+        self.evse.offer(limit_a)
+        self.next_change_s = store.next_change_s(self.evse.number, now_s, anchor_s=anchor_s, has_tx=has_tx)
+
+    def plug_in(self, car: Car, token: str | None) -> None:
+        """A car arrives; `token` is presented to the reader (None: nobody does)."""
+        now_s = self.station.clock.now_s
+        self.evse.car, self._has_charged = car, False
+        self.report()
+        if self._remote is not None and self._remote[2] >= now_s:
+            remote_token, remote_start_id, _ = self._remote
+            self.begin(remote_token, remote_start_id=remote_start_id, is_remote=True)
+        elif token is not None:
+            self._present(token)
+        self._remote = None
+
+    def _present(self, token: str) -> None:
+        if not self.station.is_online:
+            self.begin(token)
+            return
+        call = self.station.dialect.authorize(token)
+        car = self.evse.car
+
+        def answered(answer: Payload) -> None:
+            if self.evse.car is car and self.station.dialect.is_accepted(answer):
+                self.begin(token)
+
+        def failed(is_offline: bool) -> None:
+            if is_offline and self.evse.car is car:
+                self.begin(token)
+
+        call.on_answer, call.on_failed = answered, failed
+        self.station.send(call)
+
+    def begin(self, token: str, *, remote_start_id: int | None = None, is_remote: bool = False) -> Transaction | None:
+        """Start a transaction for the car that is plugged in; None if there is no car, or one runs already."""
+        if self.evse.car is None or self.tx is not None:
+            return None
+        station, now_s = self.station, self.station.clock.now_s
+        reading = self.evse.reading(now_s)
+        tx = Transaction(self.evse.number, token, now_s, reading.register_wh, station.new_ref(), remote_start_id, is_remote)
+        self.tx, self._has_charged, self.evse.is_closed = tx, True, True
+        for bay in station.bays.values():
+            bay.refresh()
+        call = station.dialect.started(tx, reading, is_offline=not station.is_online)
+        learn_ref = call.on_answer
+
+        def answered(answer: Payload) -> None:
+            if learn_ref is not None:
+                learn_ref(answer)
+            station.journal.started(tx)
+            if station.dialect.is_accepted(answer) is False and self.tx is tx:
+                self.end("DeAuthorized")
+
+        call.on_answer = answered
+        station.send(call)
+        self.report()
+        self._plan_metering()
+        return tx
+
+    def expect(self, token: str, remote_start_id: int | None) -> None:
+        """Remember a remote start until a car is plugged in."""
+        self._remote = (token, remote_start_id, self.station.clock.now_s + REMOTE_WAIT_S)
+
+    def end(self, reason: str) -> None:
+        """End the running transaction, if there is one; the car stays plugged in."""
+        tx, station = self.tx, self.station
+        if tx is None:
+            return
+        now_s = station.clock.now_s
+        reading = self.evse.reading(now_s)
+        self.evse.open()
+        self.tx = None
+        if self._meter_entry is not None:
+            self._meter_entry.is_cancelled = True
+        station.profiles.end_transaction(self.evse.number)
+        for bay in station.bays.values():
+            bay.refresh()
+        call = station.dialect.ended(tx, reading, reason, is_offline=not station.is_online)
+        call.on_answer = lambda _: station.journal.ended(tx, now_s, reading.register_wh)
+        station.send(call)
+        self.report()
+
+    def unplug(self) -> None:
+        """The car leaves, ending its transaction."""
+        self.end("EVDisconnected")
+        self.evse.car = None
+        self.evse.open()
+        self.report()
+        self.station.unplugged()
+
+    def report(self) -> None:
+        """Tell the central system what goes on, if that is news."""
+        activity = self.activity
+        if activity is self._reported:
+            return
+        before, self._reported = self._reported, activity
+        station, now_s = self.station, self.station.clock.now_s
+        if station.dialect.reports_status_when_charging() or Activity.FREE in {before, activity}:
+            self.send_status()
+        if self.tx is not None and not station.dialect.reports_status_when_charging():
+            station.send(station.dialect.moved(self.tx, activity, now_s, is_offline=not station.is_online))
+
+    def send_status(self, *, is_asked: bool = False) -> None:
+        """Send the connector's status as it is (nothing while offline: it is sent when the line is back)."""
+        station = self.station
+        if not station.is_online:
+            return
+        call: Call = station.dialect.status(self.evse.number, self.activity, station.clock.now_s)
+        call.is_asked = is_asked
+        station.send(call)
+
+    def forget_reports(self) -> None:
+        """The station starts anew: nothing runs, and nothing was reported."""
+        self._reported = self.activity
+
+    def _plan_metering(self) -> None:
+        interval_s = self.station.meter_interval_s
+        if interval_s <= 0:
+            return
+        now_s = self.station.clock.now_s
+        self._meter_entry = self.station.agenda.at((now_s // interval_s + 1) * interval_s, self._meter_tick)
+
+    def replan_metering(self) -> None:
+        """The interval was changed."""
+        if self.tx is not None:
+            if self._meter_entry is not None:
+                self._meter_entry.is_cancelled = True
+            self._plan_metering()
+
+    def _meter_tick(self) -> None:
+        self.send_meter()
+        self._plan_metering()
+
+    def send_meter(self, *, is_asked: bool = False) -> None:
+        """Send the meter's values now."""
+        station, now_s = self.station, self.station.clock.now_s
+        reading = self.evse.reading(now_s)
+        if self.tx is None:
+            station.send(station.dialect.metered_idle(self.evse.number, reading))
+            return
+        call = station.dialect.metered(self.tx, reading, is_offline=not station.is_online, is_asked=is_asked)
+        if not is_asked:
+            call.on_answer = lambda _: station.journal.metered(self.evse.number, now_s, reading.register_wh)
+        station.send(call)

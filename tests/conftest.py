@@ -1,0 +1,134 @@
+"""Fixtures of the tests that need rows: one throw-away PostgreSQL per worker, one database per test.
+
+SUNSLOT_TEST_DATABASE_URL names an external server to use instead (a role that may create databases).
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.bus.local import LocalBus
+from app.operations.transaction import Transactions
+from app.runtime.embedded_postgres import EmbeddedPostgres
+from app.runtime.migrate import migrate
+
+MORNING = datetime(2026, 4, 1, 7, tzinfo=UTC)
+
+
+class FakeClock:
+    """Business time as the test says: set `at`, or `advance` it."""
+
+    def __init__(self, at: datetime = MORNING) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **span: float) -> datetime:
+        """Move on by a timedelta's keyword arguments; return the new time."""
+        self.at += timedelta(**span)
+        return self.at
+
+    async def sleep_until(self, at: datetime) -> None:
+        while self.at < at:  # noqa: ASYNC110 - the test moves the time, nothing signals it
+            await asyncio.sleep(0.001)
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def on_database(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(statement, timeout=60)
+    finally:
+        await connection.close(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def cluster_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="sunslot-test-"))
+    folder.chmod(0o755)  # as root the server runs as another account
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_url(cluster_dir: Path) -> AsyncIterator[str]:
+    """The URL of a PostgreSQL server that tests may create databases on."""
+    external_url = os.environ.get("SUNSLOT_TEST_DATABASE_URL")
+    if external_url:
+        yield external_url
+        return
+    async with EmbeddedPostgres(cluster_dir / "postgres", is_durable=False) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(postgres_url: str) -> AsyncIterator[str]:
+    """The name of a migrated database that every test's database is copied from."""
+    name = f"sunslot_template_{secrets.token_hex(4)}"
+    await execute(postgres_url, f'CREATE DATABASE "{name}"')
+    await migrate(on_database(postgres_url, name))
+    yield name
+    await execute(postgres_url, f'DROP DATABASE "{name}"')
+
+
+@pytest.fixture
+async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """The URL of a database without any table."""
+    name = f"sunslot_test_{secrets.token_hex(6)}"
+    await execute(postgres_url, f'CREATE DATABASE "{name}"')
+    yield on_database(postgres_url, name)
+    await execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
+    """The URL of a migrated database of this test alone."""
+    name = f"sunslot_test_{secrets.token_hex(6)}"
+    await execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield on_database(postgres_url, name)
+    await execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(
+        database_url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        connect_args={"command_timeout": 20, "timeout": 10},
+    )
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def bus(clock: FakeClock) -> LocalBus:
+    return LocalBus(clock)
+
+
+@pytest.fixture
+def transactions(engine: AsyncEngine, bus: LocalBus, clock: FakeClock) -> Transactions:
+    return Transactions(engine, bus, clock)
