@@ -11,7 +11,7 @@ UNITS = frozenset(
     }
 )  # fmt: skip
 
-DIMENSIONLESS = frozenset({"ratio", "share", "count", "factor", "percent", "probability", "deg"})
+DIMENSIONLESS = frozenset({"ratio", "share", "count", "factor", "percent", "probability", "weight", "cost", "score"})
 
 # What a name is about when it holds one of these words; then even a whole number needs its unit.
 QUANTITIES = frozenset({"power", "energy", "voltage", "timeout", "duration", "delay", "interval", "distance"})
@@ -23,11 +23,18 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("app/domain/commands.py", "limit"): "A or W, as the profile's rate unit beside it says",
     ("app/domain/facts.py", "value"): "in the unit that the sample names beside it",
     ("app/store/session.py", "value"): "in the unit that the row names beside it",
-    ("app/store/base.py", "value"): "the name is SQLAlchemy's; any column's value",
     ("app/demo/conductor.py", "reached"): "business seconds per second: a ratio",
     ("app/demo/conductor.py", "ceiling"): "business seconds per second: a ratio",
     ("app/demo/", "speed"): "business seconds per second: a ratio",
     ("app/cli.py", "speed"): "business seconds per second: a ratio",
+    ("app/backtest/foresight.py", "lower"): "the bound of a row, in whatever the row adds up",
+    ("app/backtest/foresight.py", "upper"): "the bound of a row or column, in whatever it stands for",
+    ("app/scheduling/profiles.py", "_limit"): "A or W, as the rate unit says",
+    ("app/scheduling/profiles.py", "ROUNDING_GUARD"): "of A or W, as the rate unit says",
+    ("app/scheduling/rounding.py", "HALF"): "just the number",
+    ("simulators/__main__.py", "_positive"): "any number of the command line",
+    ("simulators/evse.py", "tick"): "an act, named by its verb; it returns W",
+    ("simulators/profiles.py", "limit"): "A or W, as the profile's rate unit beside it says",
     ("app/demo/report.py", "HEADROOM"): "a factor on the least limit",
     ("app/demo/report.py", "LEAST_OF_FORESIGHT"): "a share of the best solar share",
 }

@@ -1,9 +1,10 @@
 """Every name that carries a number names its unit: an AST check of the house rule.
 
-- A field, parameter, module constant or function whose value is a float (alone, optional, mapped, or many of them) ends
-  in a unit (`_w`, `_wh`, `_wh_per_km`, …) or in a word for a number without one (`_share`, `_count`, …). What follows
-  `_of_` or `_by_` is not looked at: `power_w_by_step`.
+- A field, parameter or module constant that is a float (alone, optional, mapped, or many of them), and a function that
+  returns one, ends in a unit (`_w`, `_wh`, `_wh_per_km`, …) or in a word for a number without one (`_share`, `_count`, …). A name may
+  go on after that: `power_w_by_step`, `surplus_w_at`, `kw_from_w`.
 - A whole number needs one too when its name speaks of a quantity (`timeout_s: int`).
+- A parameter that may be anything, in a converter or validator, is called `value`.
 - An instant ends in `_at`; a timedelta carries its own unit, so its name must not.
 - Inside the house power is in W and energy in Wh; the API's models speak kW and kWh.
 
@@ -11,7 +12,6 @@
 """
 
 import ast
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from checks.unit_rules import DIMENSIONLESS, EXCUSED, INSTANTS, QUANTITIES, UNIT
 
 FOLDERS = ("app", "simulators")
 WRAPPERS = {"Mapped", "Annotated", "Optional", "Final", "ClassVar"}
-MANY = {"list", "Sequence", "Iterable", "Iterator", "NDArray"}
-MANY |= {"MutableSequence", "Collection", "set", "frozenset", "deque"}
+MANY = {"tuple", "list", "set", "frozenset", "deque", "Sequence", "Iterable", "Iterator", "Collection"}
+MANY |= {"MutableSequence", "NDArray", "ndarray"}
 BY_KEY = {"dict", "Mapping", "MutableMapping", "defaultdict"}
-CONVERSION = re.compile(r"^(?P<to>[a-z]+)_from_[a-z_]+$")
+CONNECTORS = {"of", "by", "at", "in", "for", "from"}
 INSIDE = ("app/domain/", "app/scheduling/", "app/store/", "app/operations/", "app/ocpp_central/")
 CONVERSIONS = "app/domain/units.py"
 
@@ -89,12 +89,11 @@ def _kind_inside(outer: str, inner: ast.expr) -> Kind | None:
     parts = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
     if outer in WRAPPERS:
         return kind_of(parts[0])
-    if outer in MANY:
-        return _number_only(parts[0])
-    if outer in BY_KEY:
-        return _number_only(parts[-1])
-    is_uniform = len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is Ellipsis  # noqa: PLR2004
-    return _number_only(parts[0]) if outer == "tuple" and is_uniform else None
+    if outer == "tuple" and not (isinstance(parts[-1], ast.Constant) and parts[-1].value is Ellipsis):
+        return None
+    if outer in MANY | BY_KEY:
+        return _number_only(parts[0 if outer in MANY else -1])
+    return None
 
 
 def _number_only(annotation: ast.expr) -> Kind | None:
@@ -140,29 +139,34 @@ def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Named
         if argument is not None and (kind := kind_of(argument.annotation)):
             yield Named(argument.arg, argument.lineno, kind)
     is_magic = node.name.startswith("__")
-    if kind_of(node.returns) is Kind.NUMBER and not is_magic:
+    if kind_of(node.returns) is Kind.NUMBER and not is_magic and not _is_many(node.returns):
         yield Named(node.name, node.lineno, Kind.NUMBER)
 
 
+def _is_many(annotation: ast.expr | None) -> bool:
+    """Many numbers are what an act returns (`round_targets`): its name is a verb, and the docstring says the unit."""
+    if isinstance(annotation, ast.BinOp):
+        return _is_many(annotation.left) or _is_many(annotation.right)
+    return _last_name(annotation.value if isinstance(annotation, ast.Subscript) else annotation) in MANY | BY_KEY
+
+
 def has_unit(name: str) -> bool:
-    """Whether a name ends in a unit, alone or per another one, or says that it has none; `kw_from_w` names kW."""
-    if conversion := CONVERSION.match(name):
-        return conversion["to"] in UNITS
-    words = _head(name)
-    is_letter = len(words) == 1 and len(words[0]) == 1
-    return words[-1] in UNITS | DIMENSIONLESS and not is_letter
+    """Whether a name ends in a unit or in a word for none: as a whole, or before its first `_of_`, `_by_`, `_from_`."""
+    words = _words(name)
+    ends = [index for index, word in enumerate(words) if word in CONNECTORS and index > 0]
+    parts = [words[: ends[0]], *([] if "from" in words else [words])] if ends else [words]
+    return len(name.strip("_")) > 1 and any(part[-1] in UNITS | DIMENSIONLESS for part in parts)
 
 
-def _head(name: str) -> list[str]:
-    """Return the words of a name up to the first `of` or `by`."""
-    words = name.lower().strip("_").split("_")
-    ends = [index for index, word in enumerate(words) if word in {"of", "by"} and index > 0]
-    return words[: ends[0]] if ends else words
+def _words(name: str) -> list[str]:
+    return name.lower().strip("_").split("_")
 
 
 def reason_against(path: str, named: Named) -> str:
     """Return why a name breaks the rule, an empty string if it does not."""
-    words = _head(named.name)
+    words = _words(named.name)
+    if words == ["value"] and not named.holder:
+        return ""
     match named.kind:
         case Kind.NUMBER if not has_unit(named.name):
             return "a number without a unit in its name"

@@ -86,7 +86,9 @@ class Bay:
             return None
         station, now_s = self.station, self.station.clock.now_s
         reading = self.evse.reading(now_s)
-        tx = Transaction(self.evse.number, token, now_s, reading.register_wh, station.new_ref(), remote_start_id, is_remote)
+        tx = Transaction(
+            self.evse.number, token, now_s, reading.register_wh, station.new_ref(), remote_start_id, is_remote
+        )
         self.tx, self._has_charged, self.evse.is_closed = tx, True, True
         for bay in station.bays.values():
             bay.refresh()

@@ -20,7 +20,7 @@ class Fault(Exception):
 
 @dataclass(slots=True)
 class Transaction:
-    """One transaction at one EVSE. `ref` is what both sides call it: in 1.6 unknown (None) until the start is answered."""
+    """One transaction at one EVSE. `ref` is what both sides call it: in 1.6 None until the start is answered."""
 
     evse_number: int
     token: str

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from simulators.agenda import Agenda, Entry
+from simulators.agenda import Agenda
 from simulators.bay import Bay
-from simulators.clock import Clock, seconds_of
-from simulators.evse import Evse
+from simulators.clock import Clock
+from simulators.evse import Activity, Evse
+from simulators.heartbeat import Heartbeat
 from simulators.journal import Journal
 from simulators.messages import Call, Dialect, Fault, Payload
 from simulators.outbox import Outbox
@@ -47,7 +48,7 @@ Answerer = Callable[["Station", str, Payload], Payload]
 class Station:
     """The state machine; `answerer` decodes and carries out calls of the central system for its dialect.
 
-    `meter_interval_s` and `heartbeat_interval_s` are business time. The station is online while its link is up and its
+    `meter_interval_s` is business time. The station is online while its link is up and its
     boot was accepted, now or before: a reconnect needs no new boot (OCPP 1.6 §4.2).
     """
 
@@ -69,9 +70,8 @@ class Station:
         self.agenda = agenda
         self.journal = Journal()
         self.outbox = Outbox()
-        self.settings: dict[str, str] = {}
         self.meter_interval_s = meter_interval_s
-        self.heartbeat_interval_s = 300
+        self.heartbeat = Heartbeat(clock, agenda, self._beat)
         first = evses[0]
         self.profiles = ProfileStore(Electrical(first.rated_a, first.voltage_v, first.phase_count))
         self.bays = {evse.number: Bay(self, evse) for evse in evses}
@@ -80,11 +80,9 @@ class Station:
         self.boot_reason = "PowerUp"
         self._answerer = answerer
         self._rng = random.Random(f"{identity}:{seed}")
-        self._deferred: list[Callable[[], None]] = []
+        self._deferred: list[Callable[[], object]] = []
         self._back_off_no = 0
         self._stays_away_until_s = 0
-        self._last_sent_s = clock.now_s
-        self._heartbeat_entry: Entry | None = None
         self._resets_when_idle = False
 
     @property
@@ -102,8 +100,6 @@ class Station:
         if self.dialect.reports_status_when_charging():
             return None
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
-
-    # --- the line -------------------------------------------------------------------------------------------------
 
     def send(self, call: Call) -> None:
         """Queue a call and tell the link."""
@@ -128,7 +124,9 @@ class Station:
         self.agenda.at(max(self.clock.now_s + wait_s, self._stays_away_until_s), self._connect)
 
     def _connect(self) -> None:
-        if self.line is not None:
+        if self.clock.now_s < self._stays_away_until_s:
+            self.agenda.at(self._stays_away_until_s, self._connect)
+        elif self.line is not None:
             self.line.connect()
 
     def stay_away(self, until_s: int) -> None:
@@ -140,7 +138,7 @@ class Station:
     def sent(self) -> None:
         """A call has left."""
         self.journal.sent_count += 1
-        self._last_sent_s = self.clock.now_s
+        self.heartbeat.sent()
 
     def acknowledged(self, call: Call, answer: Payload) -> None:
         """A call was answered."""
@@ -155,8 +153,6 @@ class Station:
         retry_s = self.outbox.refused(call, self.clock.now_s)
         if retry_s is not None and self.line is not None:
             self.agenda.at(retry_s, self.line.wake)
-
-    # --- boot and heartbeat ---------------------------------------------------------------------------------------
 
     def _boot(self, *, is_asked: bool = False) -> None:
         call = self.dialect.boot(self.identity, "Triggered" if is_asked else self.boot_reason)
@@ -177,32 +173,17 @@ class Station:
         if not self.is_accepted:
             self._boot_later(interval_s or DEFAULT_BOOT_INTERVAL_S)
             return
-        if interval_s > 0:
-            self.heartbeat_interval_s = interval_s
-        self.plan_heartbeat()
+        self.heartbeat.plan(interval_s or None)
         if not was_accepted:
             if self.dialect.reports_status_when_charging():
-                self.send(self.dialect.status(0, next(iter(self.bays.values())).activity.FREE, self.clock.now_s))
+                self.send(self.dialect.status(0, Activity.FREE, self.clock.now_s))
             for bay in self.bays.values():
                 bay.forget_reports()
                 bay.send_status()
 
-    def plan_heartbeat(self) -> None:
-        """Have a heartbeat when nothing else was sent for its interval."""
-        if self._heartbeat_entry is not None:
-            self._heartbeat_entry.is_cancelled = True
-        self._heartbeat_entry = self.agenda.at(self.clock.now_s + self.heartbeat_interval_s, self._beat)
-
     def _beat(self) -> None:
-        quiet_s = self.clock.now_s - self._last_sent_s
-        if quiet_s < self.heartbeat_interval_s or not self.is_online:
-            wait_s = self.heartbeat_interval_s - (quiet_s if self.is_online else 0)
-            self._heartbeat_entry = self.agenda.at(self.clock.now_s + wait_s, self._beat)
-            return
-        self.send(self.dialect.heartbeat())
-        self.plan_heartbeat()
-
-    # --- what the central system asks for -------------------------------------------------------------------------
+        if self.is_online:
+            self.send(self.dialect.heartbeat())
 
     def answer(self, action: str, payload: Payload) -> Payload:
         """Carry out a call of the central system; raises Fault."""
@@ -220,7 +201,7 @@ class Station:
             action()
         self.report()
 
-    def later(self, action: Callable[[], None]) -> None:
+    def later(self, action: Callable[[], object]) -> None:
         """Do something once the answer to the call in hand has left."""
         self._deferred.append(action)
 
@@ -275,14 +256,12 @@ class Station:
         if chosen.evse.car is None:
             chosen.expect(token, remote_start_id)
         else:
-            self.later(lambda: void(chosen.begin(token, remote_start_id=remote_start_id, is_remote=True)))
+            self.later(lambda: chosen.begin(token, remote_start_id=remote_start_id, is_remote=True))
         return chosen
 
     def trigger_boot(self) -> None:
         """Send a BootNotification as asked."""
         self.later(lambda: self._boot(is_asked=True))
-
-    # --- reset ----------------------------------------------------------------------------------------------------
 
     def reset(self, reason: str) -> None:
         """End every transaction with this reason, then restart (charging profiles but TxProfiles are kept)."""
@@ -308,12 +287,3 @@ class Station:
     def _restart(self) -> None:
         self.boot_status, self.boot_reason = None, "RemoteReset"
         self.stay_away(self.clock.now_s + REBOOT_S)
-
-
-def void(_: object) -> None:
-    """Drop a result."""
-
-
-def time_or_none(text: str | None) -> int | None:
-    """Return the second of an optional ISO 8601 time; raises ValueError when it is none."""
-    return None if text is None else seconds_of(text)

@@ -1,5 +1,7 @@
 """Broken promises, each with a stable code; every edge (HTTP, OCPP, command line) maps codes in one table."""
 
+from typing import Any
+
 
 class SunslotError(Exception):
     """Base of all domain errors; `code` is stable, `detail` is for people, `field` names the bad input if one is."""
@@ -37,9 +39,13 @@ class IdempotencyMismatch(Conflict):
 
 
 class BookingRefused(Conflict):
-    """No EVSE can take the booking; `detail` says why."""
+    """No EVSE can take the booking; `detail` says why, `alternatives` (`app.domain.booking.Alternative`) what could."""
 
     code = "booking_refused"
+
+    def __init__(self, detail: str, *, field: str | None = None, alternatives: tuple[Any, ...] = ()) -> None:
+        super().__init__(detail, field=field)
+        self.alternatives = alternatives
 
 
 class Unauthenticated(SunslotError):

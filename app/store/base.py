@@ -1,7 +1,8 @@
 """The declarative base: naming convention, aware-UTC time columns, and the engine's settings."""
 
+import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, MetaData
 from sqlalchemy.engine import Dialect
@@ -19,13 +20,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Refuse naive values; raises ValueError."""
         if value is not None and value.tzinfo is None:
             raise ValueError("naive datetime given to the database")
         return value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return UTC."""
         return None if value is None else value.astimezone(UTC)
 
@@ -42,7 +43,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime()}
 
 
 def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngine:
@@ -57,3 +58,14 @@ def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngi
         connect_args={"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S},
         **options,
     )
+
+
+def stored_text(value: str, longest_count: int) -> str:
+    """Return what of a foreign text PostgreSQL can keep: no NUL, no half characters, at most so many characters."""
+    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")[:longest_count]
+
+
+def stored_key(value: str, longest_count: int) -> str:
+    """Return a business key that fits its column: the text itself, or the SHA-256 of what is too long or odd."""
+    text = stored_text(value, longest_count)
+    return text if text == value else hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:longest_count]

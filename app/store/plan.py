@@ -1,12 +1,29 @@
 """Plans, what they want at each EVSE right now, and the limit ledger."""
 
 import uuid
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import Base
+from app.store.session import SessionRow
+from app.store.station import EvseRow, StationRow
 
 
 class PlanRow(Base):
@@ -61,3 +78,93 @@ class LimitRow(Base):
     outcome_detail: Mapped[str | None] = mapped_column(String(200))
     outcome_at: Mapped[datetime | None]
     is_closed: Mapped[bool] = mapped_column(default=False)
+
+
+async def open_limits(session: AsyncSession, site_id: str) -> Sequence[LimitRow]:
+    """Return the site's entries that may still be in force, in the order of their numbers."""
+    query = (
+        select(LimitRow)
+        .join(EvseRow, EvseRow.evse_id == LimitRow.evse_id)
+        .join(StationRow, StationRow.station_id == EvseRow.station_id)
+        .where(StationRow.site_id == site_id, ~LimitRow.is_closed)
+        .order_by(LimitRow.order_no)
+    )
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def newest_limits(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, LimitRow]:
+    """Return the entry intended last of each session, closed or not."""
+    query = (
+        select(LimitRow)
+        .where(LimitRow.session_id.in_(session_ids))
+        .distinct(LimitRow.session_id)
+        .order_by(LimitRow.session_id, LimitRow.order_no.desc())
+    )
+    return {row.session_id: row for row in await session.scalars(query)}
+
+
+async def accepted_limits(
+    session: AsyncSession, session_ids: Collection[uuid.UUID], since_at: datetime
+) -> Sequence[LimitRow]:
+    """Return these sessions' entries that were accepted since `since_at`, in the order of their numbers."""
+    query = select(LimitRow).where(LimitRow.session_id.in_(session_ids), LimitRow.outcome == "accepted")
+    return (await session.scalars(query.where(LimitRow.outcome_at >= since_at).order_by(LimitRow.order_no))).all()
+
+
+async def untaken_limits(session: AsyncSession, station_id: str) -> Sequence[tuple[LimitRow, EvseRow, SessionRow]]:
+    """Return the station's entries that no socket has taken, locked, newest first, with their EVSE and session."""
+    query = (
+        select(LimitRow, EvseRow, SessionRow)
+        .join(EvseRow, EvseRow.evse_id == LimitRow.evse_id)
+        .join(SessionRow, SessionRow.session_id == LimitRow.session_id)
+        .where(EvseRow.station_id == station_id, ~LimitRow.is_closed, LimitRow.taken_at.is_(None))
+        .order_by(LimitRow.order_no.desc())
+        .with_for_update(of=LimitRow)
+    )
+    rows = await session.execute(query.execution_options(populate_existing=True))
+    return [(limit, evse, charging) for limit, evse, charging in rows]
+
+
+async def close_limits(session: AsyncSession, order_nos: Collection[int]) -> None:
+    """Mark entries that can no longer be in force."""
+    if order_nos:
+        await session.execute(update(LimitRow).where(LimitRow.order_no.in_(order_nos)).values(is_closed=True))
+
+
+async def drop_untaken(session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
+    """Close the entries among `which` that no socket has taken: they provably never left."""
+    await session.execute(
+        update(LimitRow)
+        .where(which, ~LimitRow.is_closed, LimitRow.taken_at.is_(None))
+        .values(outcome="unsent", outcome_at=now, is_closed=True)
+    )
+
+
+async def end_leases(session: AsyncSession, session_id: uuid.UUID, now: datetime) -> None:
+    """Let the session's accepted limits end now, because the station said that the session is over.
+
+    Entries whose answer is not known keep their lease: their bytes may still be on the way.
+    """
+    await drop_untaken(session, LimitRow.session_id == session_id, now)
+    await session.execute(
+        update(LimitRow)
+        .where(LimitRow.session_id == session_id, ~LimitRow.is_closed)
+        .where(LimitRow.outcome == "accepted", LimitRow.ends_at > now)
+        .values(ends_at=now)
+    )
+
+
+async def forget_desired(session: AsyncSession, session_id: uuid.UUID) -> None:
+    """Delete what the plan wanted for a session."""
+    await session.execute(delete(DesiredLimitRow).where(DesiredLimitRow.session_id == session_id))
+
+
+async def desired_limits(session: AsyncSession, site_id: str) -> Sequence[DesiredLimitRow]:
+    """Return what the newest plan wants at the EVSEs whose session still runs, by evse_id."""
+    query = (
+        select(DesiredLimitRow)
+        .join(SessionRow, SessionRow.session_id == DesiredLimitRow.session_id)
+        .where(SessionRow.site_id == site_id, SessionRow.ended_at.is_(None))
+        .order_by(DesiredLimitRow.evse_id)
+    )
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()

@@ -1,9 +1,25 @@
 """Charging sessions, the business keys of their messages, and meter values."""
 
 import uuid
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    and_,
+    exists,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import Base
@@ -13,7 +29,8 @@ class SessionRow(Base):
     """One stay of one car at one EVSE. `station_ref` is what the station knows it by.
 
     `delivered_wh` follows the register (never runs backwards). `departs_at`/`need_wh`/`intent_source` are the intent in
-    force; `need_wh` counts from plug-in. `start_key` makes a replayed start find its session again.
+    force; `need_wh` counts from plug-in. `max_charge_w` is what the car's owner says, `learnt_cap_w` what its metered
+    power showed, both None where only the EVSE limits it. `start_key` makes a replayed start find its session again.
     """
 
     __tablename__ = "charging_session"
@@ -50,13 +67,15 @@ class SessionRow(Base):
     need_wh: Mapped[float]
     intent_source: Mapped[str] = mapped_column(String(16))
     max_charge_w: Mapped[float | None]
+    learnt_cap_w: Mapped[float | None]
     is_offline_replay: Mapped[bool] = mapped_column(default=False)
 
 
 class SessionMessageRow(Base):
-    """The business key of a recorded transaction message: recording it again changes nothing. `answer` is what we said."""
+    """The business key of a recorded transaction message: recording it again changes nothing."""
 
     __tablename__ = "session_message"
+    __table_args__ = (Index("ix_session_message_ref", "station_id", "station_ref"),)
 
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id", ondelete="CASCADE"), primary_key=True)
     business_key: Mapped[str] = mapped_column(String(128), primary_key=True)
@@ -81,3 +100,92 @@ class MeterValueRow(Base):
     value: Mapped[float]
     unit: Mapped[str] = mapped_column(String(16))
     received_at: Mapped[datetime]
+
+
+async def session_by_ref(session: AsyncSession, station_id: str, station_ref: str) -> SessionRow | None:
+    """Return the session that the station knows by this reference."""
+    query = select(SessionRow).where(SessionRow.station_id == station_id, SessionRow.station_ref == station_ref)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def session_by_start(session: AsyncSession, station_id: str, start_key: str) -> SessionRow | None:
+    """Return the session that a start with this business key created."""
+    query = select(SessionRow).where(SessionRow.station_id == station_id, SessionRow.start_key == start_key)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def running_session(session: AsyncSession, evse_id: int) -> SessionRow | None:
+    """Return the session that runs at the EVSE."""
+    query = select(SessionRow).where(SessionRow.evse_id == evse_id, SessionRow.ended_at.is_(None))
+    return (await session.scalars(query)).one_or_none()
+
+
+async def running_sessions_of_site(session: AsyncSession, site_id: str) -> Sequence[SessionRow]:
+    """Return the site's running sessions by evse_id."""
+    query = select(SessionRow).where(SessionRow.site_id == site_id, SessionRow.ended_at.is_(None))
+    return (await session.scalars(query.order_by(SessionRow.evse_id))).all()
+
+
+async def metered_sessions(
+    session: AsyncSession, refs: Collection[tuple[str, str]], evse_ids: Collection[int]
+) -> Sequence[SessionRow]:
+    """Return the sessions known by these (station_id, station_ref), and those that run at these EVSEs."""
+    is_named = tuple_(SessionRow.station_id, SessionRow.station_ref).in_(refs)
+    is_running = and_(SessionRow.evse_id.in_(evse_ids), SessionRow.ended_at.is_(None))
+    query = select(SessionRow).where(or_(is_named, is_running)).order_by(SessionRow.session_id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def remember_message(session: AsyncSession, row: SessionMessageRow) -> bool:
+    """Keep a message's business key and return whether it is new to us."""
+    statement = insert(SessionMessageRow).values(
+        station_id=row.station_id,
+        business_key=row.business_key,
+        received_at=row.received_at,
+        station_ref=row.station_ref,
+        kind=row.kind,
+    )
+    is_new = statement.on_conflict_do_nothing().returning(SessionMessageRow.business_key)
+    return (await session.scalars(is_new)).first() is not None
+
+
+async def message(session: AsyncSession, station_id: str, business_key: str) -> SessionMessageRow | None:
+    """Return the remembered message with this business key."""
+    return await session.get(SessionMessageRow, (station_id, business_key))
+
+
+async def has_ended_unseen(session: AsyncSession, station_id: str, station_ref: str) -> bool:
+    """Whether the end of a session with this reference was recorded (maybe of one that we never knew)."""
+    is_end = exists().where(
+        SessionMessageRow.station_id == station_id,
+        SessionMessageRow.station_ref == station_ref,
+        SessionMessageRow.kind == "end",
+    )
+    return bool(await session.scalar(select(is_end)))
+
+
+METER_COLUMNS = {
+    "station_id": "text",
+    "evse_number": "int",
+    "station_ref": "text",
+    "at": "timestamptz",
+    "measurand": "text",
+    "phase": "text",
+    "location": "text",
+    "context": "text",
+    "value": "float8",
+    "unit": "text",
+    "received_at": "timestamptz",
+}
+INSERT_METER_VALUES = text(
+    f"INSERT INTO meter_value ({', '.join(METER_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"SELECT * FROM unnest({', '.join(f'CAST(:{name} AS {kind}[])' for name, kind in METER_COLUMNS.items())}) "
+    "ON CONFLICT DO NOTHING"
+)
+
+
+async def insert_meter_values(session: AsyncSession, rows: Collection[tuple[Any, ...]]) -> None:
+    """Insert sampled values in one statement (columns as in METER_COLUMNS); those that are there already stay."""
+    if rows:
+        columns = zip(*sorted(set(rows)), strict=True)
+        await session.execute(INSERT_METER_VALUES, dict(zip(METER_COLUMNS, map(list, columns), strict=True)))

@@ -1,9 +1,11 @@
 """Sites, their readings and forecasts."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTERVAL
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import Base
@@ -64,3 +66,21 @@ class ForecastRow(Base):
     step: Mapped[timedelta] = mapped_column(INTERVAL)
     pv_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
     building_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+
+
+async def lock_site(session: AsyncSession, site_id: str) -> None:
+    """Let one transaction at a time plan or allocate the site's power; held until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"power {site_id}", 0))))
+
+
+async def newest_forecast_row(session: AsyncSession, site_id: str, now: datetime) -> ForecastRow | None:
+    """Return the newest forecast that was issued by now; None if there is none."""
+    query = select(ForecastRow).where(ForecastRow.site_id == site_id, ForecastRow.issued_at <= now)
+    newest_first = query.order_by(ForecastRow.issued_at.desc(), ForecastRow.forecast_id.desc())
+    return (await session.scalars(newest_first.limit(1))).first()
+
+
+async def readings_since(session: AsyncSession, site_id: str, since_at: datetime) -> Sequence[SiteReadingRow]:
+    """Return the site's readings from `since_at` on, oldest first."""
+    query = select(SiteReadingRow).where(SiteReadingRow.site_id == site_id, SiteReadingRow.at >= since_at)
+    return (await session.scalars(query.order_by(SiteReadingRow.at))).all()

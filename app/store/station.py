@@ -1,11 +1,13 @@
 """Stations, their EVSEs, strangers that knocked, quarantined messages."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Identity,
     Index,
@@ -13,19 +15,28 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.base import Base
+from app.store.base import Base, stored_text
+
+LONGEST_STRANGERS_COUNT = 1000
+LONGEST_QUARANTINE_COUNT = 500
 
 
 class StationRow(Base):
     """A provisioned station. Its row key is its OCPP identity (case-sensitive, at most 48 characters).
 
     `key_salt`/`key_hash`: salted SHA-256 of its AuthorizationKey. `connection_id` is the newest socket's id, None when
-    offline. `needs_boot` holds until the first BootNotification was accepted; a reconnect does not bring it back.
-    `rate_unit` is what its profiles are spelled in.
+    offline, `connected_dialect` what the newest socket speaks. `needs_boot` holds until the first BootNotification was
+    accepted; a reconnect does not bring it back. `rate_unit` is what its profiles are spelled in.
     """
 
     __tablename__ = "station"
@@ -51,6 +62,7 @@ class StationRow(Base):
     firmware: Mapped[str | None] = mapped_column(String(100))
     booted_at: Mapped[datetime | None]
     connection_id: Mapped[str | None] = mapped_column(String(36))
+    connected_dialect: Mapped[str | None] = mapped_column(String(16))
     connected_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -104,3 +116,71 @@ class QuarantineRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text)
     payload: Mapped[Any] = mapped_column(JSONB)
+
+
+async def lock_evses(session: AsyncSession, station_id: str) -> dict[int, EvseRow]:
+    """Return the station's EVSEs by number, their rows locked against other changes, in one order for everybody."""
+    return {row.evse_number: row for row in await _lock(session, EvseRow.station_id == station_id)}
+
+
+async def lock_evses_at(session: AsyncSession, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], EvseRow]:
+    """Return the EVSEs at these (station_id, evse_number) that exist, locked as `lock_evses` does."""
+    rows = await _lock(session, tuple_(EvseRow.station_id, EvseRow.evse_number).in_(places))
+    return {(row.station_id, row.evse_number): row for row in rows}
+
+
+async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> Sequence[EvseRow]:
+    query = select(EvseRow).where(which).order_by(EvseRow.evse_id)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
+
+
+async def evses_of_site(session: AsyncSession, site_id: str) -> Sequence[tuple[EvseRow, StationRow]]:
+    """Return the site's EVSEs with their stations, by evse_id."""
+    query = select(EvseRow, StationRow).join(StationRow, StationRow.station_id == EvseRow.station_id)
+    rows = await session.execute(query.where(StationRow.site_id == site_id).order_by(EvseRow.evse_id))
+    return [(evse, station) for evse, station in rows]
+
+
+async def note_stranger(session: AsyncSession, identity: str, address: str, now: datetime) -> None:
+    """List an unknown identity that knocked, or count its attempt; beyond 1,000 the longest silent ones go."""
+    statement = insert(StrangerRow).values(
+        identity=identity, address=stored_text(address, 64), first_seen_at=now, last_seen_at=now, attempt_count=1
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=[StrangerRow.identity],
+        set_={
+            "last_seen_at": now,
+            "attempt_count": func.least(StrangerRow.attempt_count + 1, 1_000_000),
+            "address": statement.excluded.address,
+        },
+    )
+    await session.execute(statement)
+    newest = select(StrangerRow.identity).order_by(StrangerRow.last_seen_at.desc(), StrangerRow.identity)
+    surplus = newest.offset(LONGEST_STRANGERS_COUNT)
+    await session.execute(delete(StrangerRow).where(StrangerRow.identity.in_(surplus)))
+
+
+async def quarantine(
+    session: AsyncSession, station_id: str, now: datetime, action: str, reason: str, payload: Any
+) -> None:
+    """Keep a message (part) that is not believed; the same one again only moves its time.
+
+    The newest 500 of a station stay. `payload` is JSON without NUL characters.
+    """
+    action, reason = stored_text(action, 64), stored_text(reason, 2000)
+    same = (
+        update(QuarantineRow)
+        .where(QuarantineRow.station_id == station_id, QuarantineRow.action == action)
+        .where(QuarantineRow.reason == reason, QuarantineRow.payload == payload)
+        .values(received_at=now)
+        .returning(QuarantineRow.quarantine_id)
+    )
+    if (await session.scalars(same)).first() is not None:
+        return
+    row = QuarantineRow(station_id=station_id, received_at=now, action=action, reason=reason, payload=payload)
+    session.add(row)
+    await session.flush()
+    newest = select(QuarantineRow.quarantine_id).where(QuarantineRow.station_id == station_id)
+    surplus = newest.order_by(QuarantineRow.quarantine_id.desc()).offset(LONGEST_QUARANTINE_COUNT)
+    await session.execute(delete(QuarantineRow).where(QuarantineRow.quarantine_id.in_(surplus)))

@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("firmware", sa.String(100)),
         sa.Column("booted_at", TIME),
         sa.Column("connection_id", sa.String(36)),
+        sa.Column("connected_dialect", sa.String(16)),
         sa.Column("connected_at", TIME),
         sa.Column("last_seen_at", TIME),
         sa.Column("created_at", TIME, nullable=False),
@@ -204,6 +205,7 @@ def upgrade() -> None:
         sa.Column("station_ref", sa.String(36), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
     )
+    op.create_index("ix_session_message_ref", "session_message", ["station_id", "station_ref"])
     op.create_table(
         "booking",
         sa.Column("booking_id", sa.Uuid(), primary_key=True),
@@ -251,6 +253,7 @@ def upgrade() -> None:
         sa.Column("need_wh", sa.Double(), nullable=False),
         sa.Column("intent_source", sa.String(16), nullable=False),
         sa.Column("max_charge_w", sa.Double()),
+        sa.Column("learnt_cap_w", sa.Double()),
         sa.Column("is_offline_replay", sa.Boolean(), nullable=False),
         sa.CheckConstraint("delivered_wh >= 0 AND need_wh >= 0", name="energy"),
         sa.CheckConstraint("intent_source IN ('driver', 'booking', 'learnt', 'assumed')", name="intent_source"),

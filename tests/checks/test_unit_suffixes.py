@@ -20,14 +20,15 @@ def reasons(text: str, path: str = FILE) -> list[str]:
     [
         "power_w", "_power_w", "LIMIT_W", "max_current_a", "consumption_wh_per_km", "w_per_a", "slope_w_per_wh",
         "price_jpy_per_kwh", "solar_share", "capture_ratio", "timeout_s", "step_minutes", "kw_from_w",
-        "power_w_by_step", "LEAST_SHARE_OF_NAMEPLATES",
+        "power_w_by_step", "surplus_w_at", "by_car_wh",
+        "energy_for_range_wh", "LEAST_SHARE_OF_NAMEPLATES",
     ],
 )  # fmt: skip
 def test_a_name_with_a_unit_is_recognised(name):
     assert has_unit(name)
 
 
-@pytest.mark.parametrize("name", ["power", "w", "a", "window", "limit", "watts_x", "x_from_w", "by_w", "power_by_w"])
+@pytest.mark.parametrize("name", ["power", "w", "a", "window", "limit", "watts_x", "x_from_w", "power_at"])
 def test_a_name_without_a_unit_is_recognised(name):
     assert not has_unit(name)
 
@@ -63,7 +64,7 @@ def test_other_annotations_ask_for_nothing(annotation):
         "def outer() -> None:\n    def f(power: float) -> None: ...",
         "class C:\n    def f(self, power: float) -> None: ...",
         "def power() -> float: ...",
-        "def power() -> tuple[float, ...]: ...",
+        "def power() -> float | None: ...",
         "class C:\n    @property\n    def power(self) -> float: ...",
         "power: float = 3",
         "power = 3.0",
@@ -77,6 +78,16 @@ def test_parameters_functions_constants_and_fields_are_seen(text):
 def test_a_local_variable_and_a_magic_method_are_left_alone():
     assert reasons("def f() -> None:\n    ratio_like = 0.5\n") == []
     assert reasons("class C:\n    def __float__(self) -> float: ...\n") == []
+
+
+@pytest.mark.parametrize("many", ["tuple[float, ...]", "dict[str, float]", "list[float] | None", "np.ndarray"])
+def test_an_act_that_returns_many_numbers_is_named_by_its_verb(many):
+    assert reasons(f"def round_targets() -> {many}: ...") == []
+
+
+def test_a_parameter_that_may_be_anything_is_called_value_and_a_field_is_not():
+    assert reasons("def f(value: float) -> None: ...\ndef g(value: datetime) -> None: ...") == []
+    assert reasons("class C:\n    value: float\n") == ["value: a number without a unit in its name"]
 
 
 def test_a_whole_number_needs_a_unit_where_its_name_speaks_of_a_quantity():
@@ -93,7 +104,7 @@ def test_an_instant_ends_in_at(name):
 
 
 def test_at_and_now_are_instants():
-    assert reasons("def f(at: datetime, now: datetime) -> datetime: ...") == []
+    assert reasons("def f(at: datetime, now: datetime, left_by_at: datetime) -> datetime: ...") == []
 
 
 def test_a_timedelta_carries_its_own_unit():

@@ -1,0 +1,54 @@
+"""HTTP in, HTTP out: versioned routes over the operations, and one problem document for every error.
+
+May import operations, bus and domain; never the store. `deps` holds what every route may ask for (one transaction per
+request, the authenticated caller), `problems` the table from error codes to statuses, `v1` one file per noun.
+Start reading at `build_router`.
+"""
+
+from fastapi import APIRouter
+
+from app.api import health
+from app.api.problems import install_problems
+from app.api.v1 import (
+    access_tokens,
+    bookings,
+    commands,
+    contract,
+    drivers,
+    flexibility,
+    forecasts,
+    plans,
+    readings,
+    sessions,
+    sites,
+    stations,
+)
+
+LARGEST_BODY_BYTES = 256 * 1024
+
+NOUNS = (
+    sites,
+    readings,
+    forecasts,
+    plans,
+    stations,
+    commands,
+    drivers,
+    access_tokens,
+    bookings,
+    sessions,
+    flexibility,
+    contract,
+)
+
+
+def build_router() -> APIRouter:
+    """Return all routes; every one but health needs a bearer token."""
+    router = APIRouter(max_body_size=LARGEST_BODY_BYTES)
+    router.include_router(health.router)
+    for noun in NOUNS:
+        router.include_router(noun.router)
+    return router
+
+
+__all__ = ["build_router", "install_problems"]

@@ -1,0 +1,164 @@
+"""Stations, strangers that knocked, and quarantined messages."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from app.api.deps import Asked, StationKeeper, Transaction
+from app.api.models import In, KwOut, MaybeKwOut, Out, PageOut, SiteId, SiteIdQuery, StationId, StationIdPath
+from app.api.problems import documented
+from app.operations import stations
+
+router = APIRouter(prefix="/v1", tags=["stations"])
+
+
+class EvseIn(In):
+    """An EVSE of a new station, numbered from 1 in the order given."""
+
+    max_current_a: Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False, description="per phase")]
+    phase_count: Annotated[Literal[1, 3], Field(strict=True)] = 1
+
+
+class StationIn(In):
+    """A station to provision. `dialect` absent lets it choose; security profile 0 (no password) only if said so."""
+
+    station_id: StationId
+    site_id: SiteId
+    security_profile: Literal[0, 1] = 1
+    dialect: Literal["ocpp1.6", "ocpp2.0.1"] | None = None
+    evses: Annotated[list[EvseIn], Field(min_length=1, max_length=64)]
+
+
+class EvseIdOut(Out):
+    """Which id an EVSE got."""
+
+    evse_id: int
+    evse_number: int
+
+
+class AdoptedOut(Out):
+    """A provisioned station; `key` is its password or AuthorizationKey, shown this once."""
+
+    station_id: str
+    key: str
+    evses: tuple[EvseIdOut, ...]
+
+
+class EvseOut(Out):
+    """An EVSE as it is now. `limit_kw` is in force: the acknowledged lease, else the proven default, else null."""
+
+    evse_id: int
+    evse_number: int
+    max_current_a: float
+    phase_count: int
+    nameplate_kw: KwOut = Field(validation_alias="nameplate_w")
+    occupancy: str | None
+    activity: str | None
+    fault: str | None
+    status_at: datetime | None
+    power_kw: MaybeKwOut = Field(validation_alias="power_w")
+    metered_at: datetime | None
+    is_verified: bool
+    limit_kw: MaybeKwOut = Field(validation_alias="limit_w")
+    session_id: UUID | None
+
+
+class StationOut(Out):
+    """A station as it is now."""
+
+    station_id: str
+    site_id: str
+    security_profile: int
+    dialect: str | None
+    is_online: bool
+    is_commissioned: bool
+    needs_boot: bool
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    connected_at: datetime | None
+    last_seen_at: datetime | None
+    created_at: datetime
+    evses: tuple[EvseOut, ...]
+
+
+class StrangerOut(Out):
+    """An identity that tried to connect and is not provisioned."""
+
+    identity: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempt_count: int
+    address: str
+
+
+class QuarantinedOut(Out):
+    """A message (part) that was answered, but not believed."""
+
+    quarantine_id: int
+    received_at: datetime
+    action: str
+    reason: str
+    payload: Any
+
+
+@router.post(
+    "/stations",
+    status_code=201,
+    responses=documented("conflict"),
+    operation_id="adopt_station",
+    summary="Provision a station",
+)
+async def adopt_station(tx: Transaction, _: StationKeeper, body: StationIn) -> AdoptedOut:
+    """Provision a station, or adopt one from the strangers; its key is shown this once."""
+    key = await stations.adopt(
+        tx,
+        station_id=body.station_id,
+        site_id=body.site_id,
+        security_profile=body.security_profile,
+        evses=[(evse.max_current_a, evse.phase_count) for evse in body.evses],
+        dialect=body.dialect,
+    )
+    state = await stations.get(tx, body.station_id)
+    evses = tuple(EvseIdOut.model_validate(evse) for evse in state.evses)
+    return AdoptedOut(station_id=body.station_id, key=key, evses=evses)
+
+
+@router.get("/stations", responses=documented(), operation_id="list_stations", summary="List stations")
+async def list_stations(
+    tx: Transaction, _: StationKeeper, asked: Asked, site_id: SiteIdQuery = None
+) -> PageOut[StationOut]:
+    """List stations by id with what they do now."""
+    return PageOut[StationOut].model_validate(await stations.stations(tx, site_id, asked))
+
+
+@router.get(
+    "/stations/{station_id}", responses=documented("not_found"), operation_id="get_station", summary="Get a station"
+)
+async def get_station(tx: Transaction, _: StationKeeper, station_id: StationIdPath) -> StationOut:
+    """Get one station with what it does now."""
+    return StationOut.model_validate(await stations.get(tx, station_id))
+
+
+@router.get(
+    "/stations/{station_id}/quarantine",
+    responses=documented("not_found"),
+    operation_id="list_quarantine",
+    summary="List a station's quarantined messages",
+)
+async def list_quarantine(
+    tx: Transaction, _: StationKeeper, station_id: StationIdPath, asked: Asked
+) -> PageOut[QuarantinedOut]:
+    """List messages that were answered but not believed, newest first."""
+    return PageOut[QuarantinedOut].model_validate(await stations.quarantine(tx, station_id, asked))
+
+
+@router.get("/strangers", responses=documented(), operation_id="list_strangers", summary="List strangers")
+async def list_strangers(tx: Transaction, _: StationKeeper, asked: Asked) -> PageOut[StrangerOut]:
+    """List unknown identities that tried to connect."""
+    return PageOut[StrangerOut].model_validate(await stations.strangers(tx, asked))

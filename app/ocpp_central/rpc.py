@@ -1,0 +1,153 @@
+"""OCPP-J frames: bounded decoding into values, and the spelling of our own. Pure; nothing here raises for bad input.
+
+Message ids may have 36 characters; longer ones are echoed up to `LONGEST_ID_COUNT`, because an answer that matches is worth
+more than a complaint. Texts lose NUL characters, which PostgreSQL cannot keep.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+Payload = dict[str, Any]
+
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+CALL_LENGTH, RESULT_LENGTH, LEAST_ERROR_LENGTH = 4, 3, 3
+LONGEST_ID_COUNT = 255
+LONGEST_TEXT_COUNT = 255
+DEEPEST_NESTING = 24
+NO_ID = "-1"
+
+
+class Problem(StrEnum):
+    """Why a call is answered with CALLERROR, before a dialect spells it (OCPP 1.6J §4.2.3, OCPP 2.0.1 part 4 §4.3)."""
+
+    NOT_IMPLEMENTED = "not_implemented"
+    NOT_SUPPORTED = "not_supported"
+    FRAME = "frame"
+    MESSAGE_TYPE = "message_type"
+    FORMAT = "format"
+    PROPERTY = "property"
+    OCCURRENCE = "occurrence"
+    TYPE = "type"
+    SECURITY = "security"
+    INTERNAL = "internal"
+
+
+class Refusal(Exception):
+    """A call that is answered with CALLERROR; `detail` names the field and the reason, never a value."""
+
+    def __init__(self, problem: Problem, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """[2, id, action, payload]."""
+
+    message_id: str
+    action: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """[3, id, payload]."""
+
+    message_id: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """[4, id, code, description, details]; the details are not kept."""
+
+    message_id: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A frame that is none of the three; `message_id` "-1" where none could be read."""
+
+    message_id: str
+    problem: Problem
+    detail: str
+
+
+Frame = Call | CallResult | CallError | Malformed
+
+
+def parse(text: str | bytes) -> Frame:
+    """Return the frame in a WebSocket message."""
+    if isinstance(text, bytes):
+        return Malformed(NO_ID, Problem.FRAME, "a binary message")
+    try:
+        frame = _clean(orjson.loads(text))
+    except ValueError as bad:
+        return Malformed(NO_ID, Problem.FRAME, "not JSON" if isinstance(bad, orjson.JSONDecodeError) else str(bad))
+    if not isinstance(frame, list) or not frame:
+        return Malformed(NO_ID, Problem.FRAME, "not an array")
+    message_id = frame[1] if len(frame) > 1 else None
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= LONGEST_ID_COUNT:
+        return Malformed(NO_ID, Problem.FRAME, "the message id cannot be read")
+    kind = frame[0] if type(frame[0]) is int else None
+    if kind == CALL:
+        return _call(message_id, frame)
+    if kind == CALL_RESULT:
+        return _result(message_id, frame)
+    if kind == CALL_ERROR:
+        return _error(message_id, frame)
+    return Malformed(message_id, Problem.MESSAGE_TYPE, "unknown message type")
+
+
+def _call(message_id: str, frame: list[Any]) -> Call | Malformed:
+    if len(frame) != CALL_LENGTH:
+        return Malformed(message_id, Problem.FORMAT, "a call has four elements")
+    _, _, action, payload = frame
+    if not isinstance(action, str) or not isinstance(payload, dict):
+        return Malformed(message_id, Problem.FORMAT, "a call names an action and carries an object")
+    return Call(message_id, action, payload)
+
+
+def _result(message_id: str, frame: list[Any]) -> CallResult | CallError:
+    if len(frame) != RESULT_LENGTH or not isinstance(frame[2], dict):
+        return CallError(message_id, "Malformed", "the station's result is not an object")
+    return CallResult(message_id, frame[2])
+
+
+def _error(message_id: str, frame: list[Any]) -> CallError:
+    texts = [str(part)[:LONGEST_TEXT_COUNT] for part in frame[2:4] if isinstance(part, str)]
+    return CallError(message_id, texts[0] if texts else "Malformed", texts[1] if len(texts) > 1 else "")
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    """Return the value without NUL characters; raises ValueError when it is nested too deeply."""
+    if isinstance(value, str):
+        return value.replace("\x00", "") if "\x00" in value else value
+    if depth > DEEPEST_NESTING:
+        raise ValueError("nested too deeply")
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def call_text(message_id: str, action: str, payload: Payload) -> str:
+    """Spell a call."""
+    return orjson.dumps([CALL, message_id, action, payload]).decode()
+
+
+def result_text(message_id: str, payload: Payload) -> str:
+    """Spell an answer."""
+    return orjson.dumps([CALL_RESULT, message_id, payload]).decode()
+
+
+def error_text(message_id: str, code: str, detail: str) -> str:
+    """Spell an error answer; the description has at most 255 characters (OCPP 2.0.1 part 4 §4.2.3)."""
+    return orjson.dumps([CALL_ERROR, message_id, code, detail[:LONGEST_TEXT_COUNT], {}]).decode()

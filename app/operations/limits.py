@@ -1,0 +1,251 @@
+"""The limit loop's database side: what is allocated is written before it is sent, and what came of it is kept.
+
+Site-limit rules: R1 the entry exists before its bytes leave, R5 only an acknowledgement or the lease's end frees power,
+R7 everything is read from the database each time, R8 unproven defaults count as nameplate.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import select
+
+from app.bus.subjects import site_changed, site_limits, station_orders
+from app.domain.commands import Accepted, Outcome, RateUnit, Rejected, Unsupported
+from app.domain.errors import NotFound
+from app.domain.limits import EvseLedger, LimitEntry, LimitIntent, LimitOrder
+from app.domain.snapshot import EvseSpec, SiteSpec
+from app.operations.transaction import Tx
+from app.scheduling.allocation import Target, allocate
+from app.scheduling.ledger import LEASE_SLACK, open_entries
+from app.store.base import stored_text
+from app.store.plan import (
+    LimitRow,
+    close_limits,
+    desired_limits,
+    drop_untaken,
+    newest_limits,
+    open_limits,
+    untaken_limits,
+)
+from app.store.site import SiteRow, lock_site
+from app.store.specs import evse_spec, read_site, site_spec
+from app.store.station import EvseRow, StationRow, lock_evses
+
+RETRY_PAUSE = timedelta(seconds=15)
+ANSWER_OVERDUE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultDue:
+    """An EVSE whose default profile is to be installed and read back: its safe power and how to spell it."""
+
+    evse_number: int
+    safe_power_w: float
+    w_per_a: float
+    phase_count: int
+
+
+async def allocate_site(tx: Tx, site_id: str) -> datetime:
+    """Run one cycle of the limit loop: write the intents that may be sent now; return when to look again.
+
+    Raises NotFound for no such site.
+    """
+    await lock_site(tx.session, site_id)
+    row, pairs = await read_site(tx.session, site_id)
+    site, evses = site_spec(row), [spec for _, spec in pairs]
+    await _drop_unsendable(tx, evses)
+    rows = await open_limits(tx.session, site_id)
+    ledgers = {evse.evse_id: _ledger(evse, rows) for evse in evses}
+    targets, retry_at = await _targets(tx, site, rows)
+    allocation = allocate(site, evses, ledgers, targets, tx.now)
+    still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
+    await close_limits(tx.session, [row.order_no for row in rows if row.order_no not in still_open])
+    await _write(tx, allocation.intents)
+    stations = {evse.evse_id: evse.station_id for evse in evses}
+    for intent in allocation.intents:
+        tx.ring(station_orders(stations[intent.evse_id]))
+    return min([allocation.wake_at, *retry_at])
+
+
+async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
+    """Nobody will take orders of stations that are offline, nor of EVSEs that are unproven again: they never leave."""
+    evse_ids = [evse.evse_id for evse in evses if not (evse.is_online and evse.is_verified)]
+    await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
+
+
+def _ledger(evse: EvseSpec, rows: Sequence[LimitRow]) -> EvseLedger:
+    entries = tuple(_entry(row) for row in rows if row.evse_id == evse.evse_id)
+    return EvseLedger(evse.evse_id, evse.nameplate_w, evse.safe_power_w if evse.is_verified else None, entries)
+
+
+def _entry(row: LimitRow) -> LimitEntry:
+    return LimitEntry(
+        order_no=row.order_no,
+        evse_id=row.evse_id,
+        power_w=row.power_w,
+        intended_at=row.intended_at,
+        ends_at=row.ends_at,
+        accepted_at=row.outcome_at if row.outcome == "accepted" else None,
+        is_refused=row.outcome == "refused",
+    )
+
+
+async def _targets(tx: Tx, site: SiteSpec, rows: Sequence[LimitRow]) -> tuple[dict[int, Target], list[datetime]]:
+    """Return what is wanted where, and when EVSEs that failed to take an order may be tried again."""
+    desired = await desired_limits(tx.session, site.site_id)
+    newest = await newest_limits(tx.session, [each.session_id for each in desired])
+    targets: dict[int, Target] = {}
+    retry_at: list[datetime] = []
+    for each in desired:
+        last = newest.get(each.session_id)
+        pause_until_at = _pause_until_at(last, each.target_w)
+        is_paused = pause_until_at is not None and pause_until_at > tx.now
+        if is_paused and pause_until_at is not None:
+            retry_at.append(pause_until_at)
+        targets[each.evse_id] = Target(
+            evse_id=each.evse_id,
+            session_id=str(each.session_id),
+            target_w=each.target_w,
+            accepted=_in_force(each.session_id, rows, tx.now),
+            in_flight=is_paused,
+        )
+    return targets, retry_at
+
+
+def _pause_until_at(last: LimitRow | None, target_w: float) -> datetime | None:
+    """Return until when an EVSE is left alone: while an answer is due, and a little after a failure.
+
+    A further reduction does not wait for the end of a pause after a failure.
+    """
+    if last is None or last.outcome in ("accepted", "unsent"):
+        return None
+    if last.outcome is None:
+        return (last.taken_at or last.intended_at) + ANSWER_OVERDUE
+    is_reduction = target_w < last.power_w
+    return None if is_reduction or last.outcome_at is None else last.outcome_at + RETRY_PAUSE
+
+
+def _in_force(session_id: uuid.UUID, rows: Sequence[LimitRow], now: datetime) -> LimitEntry | None:
+    """Return the newest accepted entry of the session whose lease still runs at the station."""
+    running = [
+        row
+        for row in rows
+        if row.session_id == session_id and row.outcome == "accepted" and row.ends_at - LEASE_SLACK > now
+    ]
+    return _entry(running[-1]) if running else None
+
+
+async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:
+    """Write the intents, superseding what no socket has taken yet; their numbers follow their order."""
+    if not intents:
+        return
+    await drop_untaken(tx.session, LimitRow.evse_id.in_([intent.evse_id for intent in intents]), tx.now)
+    for intent in intents:
+        tx.session.add(
+            LimitRow(
+                evse_id=intent.evse_id,
+                session_id=uuid.UUID(intent.session_id),
+                power_w=intent.power_w,
+                reason=intent.reason,
+                intended_at=tx.now,
+                ends_at=intent.ends_at,
+                is_closed=False,
+            )
+        )
+    await tx.session.flush()
+
+
+async def take_orders(tx: Tx, station_id: str) -> tuple[LimitOrder, ...]:
+    """Hand the newest untaken order of each of the station's EVSEs to its socket, by EVSE number.
+
+    They may be sent once this is committed. Superseded ones, those of ended sessions and those whose lease is nearly
+    over are closed as never sent.
+    """
+    site, station = await _place(tx, station_id)
+    newest: dict[int, LimitOrder] = {}
+    for row, evse, charging in await untaken_limits(tx.session, station_id):
+        is_useful = charging.ended_at is None and row.ends_at - LEASE_SLACK > tx.now
+        if evse.evse_id in newest or not is_useful:
+            row.outcome, row.outcome_at, row.is_closed = "unsent", tx.now, True
+            continue
+        row.taken_at = tx.now
+        newest[evse.evse_id] = _order(row, evse_spec(evse, station, site), charging.station_ref)
+    return tuple(sorted(newest.values(), key=lambda order: order.evse_number))
+
+
+def _order(row: LimitRow, evse: EvseSpec, station_ref: str) -> LimitOrder:
+    return LimitOrder(
+        order_no=row.order_no,
+        station_id=evse.station_id,
+        evse_number=evse.evse_number,
+        station_ref=station_ref,
+        power_w=row.power_w,
+        safe_power_w=evse.safe_power_w,
+        intended_at=row.intended_at,
+        lease_ends_at=row.ends_at - LEASE_SLACK,
+        w_per_a=evse.w_per_a,
+        phase_count=evse.phase_count,
+    )
+
+
+async def record_outcome(tx: Tx, order_no: int, outcome: Outcome | None) -> None:
+    """Keep what came of an order; None: an error, a timeout or a hang-up, which frees nothing (rule R5).
+
+    A late answer replaces "unknown"; a second answer changes nothing.
+    """
+    row = await tx.session.get(LimitRow, order_no, with_for_update=True, populate_existing=True)
+    if row is None or row.outcome in ("accepted", "refused", "unsent"):
+        return
+    match outcome:
+        case None:
+            row.outcome = "unknown"
+        case Accepted():
+            row.outcome = "accepted"
+        case Rejected(reason) | Unsupported(reason):
+            row.outcome, row.outcome_detail, row.is_closed = "refused", stored_text(reason, 200), True
+        case _:
+            assert_never(outcome)
+    row.outcome_at = tx.now
+    site_id = select(StationRow.site_id).join(EvseRow, EvseRow.station_id == StationRow.station_id)
+    tx.ring(site_limits((await tx.session.scalars(site_id.where(EvseRow.evse_id == row.evse_id))).one()))
+
+
+async def defaults_due(tx: Tx, station_id: str) -> tuple[DefaultDue, ...]:
+    """Return the station's EVSEs whose default profile is not proven, by number."""
+    site, station = await _place(tx, station_id)
+    query = select(EvseRow).where(EvseRow.station_id == station_id, EvseRow.default_verified_at.is_(None))
+    evses: Mapping[int, EvseSpec] = {
+        row.evse_number: evse_spec(row, station, site)
+        for row in await tx.session.scalars(query.order_by(EvseRow.evse_number))
+    }
+    return tuple(
+        DefaultDue(number, spec.safe_power_w, spec.w_per_a, spec.phase_count) for number, spec in evses.items()
+    )
+
+
+async def record_default(tx: Tx, station_id: str, evse_number: int, is_verified: bool) -> None:
+    """Keep whether the EVSE's default profile was installed and read back."""
+    _, station = await _place(tx, station_id)
+    evse = (await lock_evses(tx.session, station_id)).get(evse_number)
+    if evse is None:
+        raise NotFound("the station has no such EVSE", field="evse_number")
+    evse.default_verified_at = tx.now if is_verified else None
+    tx.ring(site_limits(station.site_id))
+    tx.ring(site_changed(station.site_id))
+
+
+async def rate_unit(tx: Tx, station_id: str) -> RateUnit:
+    """Return what the station's profiles are spelled in."""
+    _, station = await _place(tx, station_id)
+    return RateUnit(station.rate_unit)
+
+
+async def _place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:
+    """Return the station and its site; raises NotFound."""
+    station = await tx.session.get(StationRow, station_id)
+    if station is None:
+        raise NotFound("there is no such station", field="station_id")
+    return await tx.session.get_one(SiteRow, station.site_id), station

@@ -1,0 +1,160 @@
+"""Meter values of many stations in one transaction: every value once, sessions' energy and EVSEs' power from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from app.bus.subjects import site_changed
+from app.domain.facts import Metered
+from app.domain.session import SessionState, advance
+from app.domain.snapshot import EvseSpec
+from app.operations.hearing import payload_of
+from app.operations.session_facts import state_of, write_state
+from app.operations.transaction import Tx
+from app.store.base import stored_key, stored_text
+from app.store.session import SessionRow, insert_meter_values, metered_sessions
+from app.store.site import SiteRow
+from app.store.specs import evse_spec
+from app.store.station import EvseRow, StationRow, lock_evses_at, quarantine
+
+LIVE = timedelta(minutes=5)
+LEAST_CHANGE_W = 250.0
+LEAST_CHANGE_SHARE = 0.05
+HIGHEST_EVSE_NUMBER = 64
+
+Place = tuple[str, int]
+
+
+async def record_metered(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[str]:
+    """Record meter values of (station_id, values); return what of them is not believed (quarantined, yet stored).
+
+    Registers move their session's energy, power moves the EVSE's live state (newest only, and only while fresh). The
+    planner hears of it when power changed materially or a session has what it needs. Stations that are not
+    provisioned are ignored.
+    """
+    specs = await _specs(tx, {station_id for station_id, _ in batch})
+    known = [(station_id, fact) for station_id, fact in batch if station_id in specs]
+    await insert_meter_values(tx.session, [row for station_id, fact in known for row in _values(station_id, fact)])
+    evses = await lock_evses_at(tx.session, {(station_id, fact.evse_number) for station_id, fact in known})
+    metering = _Metering(tx, specs, evses, await _sessions(tx, known, evses))
+    for station_id, fact in sorted(known, key=lambda pair: pair[1].at):
+        await metering.take(station_id, fact)
+    metering.write()
+    return metering.doubts
+
+
+class _Metering:
+    """One batch at work: sessions' states advance in memory and are written once."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        sites: Mapping[str, tuple[StationRow, SiteRow]],
+        evses: Mapping[Place, EvseRow],
+        sessions: Sequence[SessionRow],
+    ) -> None:
+        self._tx = tx
+        self._sites = sites
+        self._evses = evses
+        self._by_ref = {(row.station_id, row.station_ref): row for row in sessions}
+        self._running = {row.evse_id: row for row in sessions if row.ended_at is None}
+        self._states: dict[str, tuple[SessionRow, SessionState]] = {}
+        self.doubts: list[str] = []
+
+    async def take(self, station_id: str, fact: Metered) -> None:
+        """Move energy and power by one message."""
+        if fact.evse_number == 0:
+            return
+        evse = self._evses.get((station_id, fact.evse_number))
+        if evse is None:
+            await self._doubt(station_id, fact, f"the station has no EVSE {fact.evse_number}")
+            return
+        station, site = self._sites[station_id]
+        spec = evse_spec(evse, station, site)
+        row = self._session(station_id, fact, evse)
+        if row is not None:
+            await self._advance(row, evse, spec, fact)
+        if self._move_power(evse, spec, fact):
+            self._tx.ring(site_changed(site.site_id))
+
+    def _session(self, station_id: str, fact: Metered, evse: EvseRow) -> SessionRow | None:
+        """Return the session that the station named, else the one that runs at the EVSE."""
+        if fact.station_ref is not None:
+            named = self._by_ref.get((station_id, _ref(fact)))
+            if named is not None and named.evse_id == evse.evse_id:
+                return named
+        running = self._running.get(evse.evse_id)
+        return running if running is not None and fact.at >= running.started_at else None
+
+    async def _advance(self, row: SessionRow, evse: EvseRow, spec: EvseSpec, fact: Metered) -> None:
+        key = str(row.session_id)
+        if key not in self._states:
+            state = state_of(row, spec.nameplate_w)
+            is_known = evse.metered_at is not None and evse.metered_at >= row.started_at
+            self._states[key] = row, replace(state, metered_at=evse.metered_at if is_known else None)
+        _, before = self._states[key]
+        advanced = advance(before, fact)
+        self._states[key] = row, advanced.state
+        if before.delivered_wh < row.need_wh <= advanced.state.delivered_wh:
+            self._tx.ring(site_changed(row.site_id))
+        for doubt in advanced.doubts:
+            await self._doubt(row.station_id, fact, doubt)
+
+    def _move_power(self, evse: EvseRow, spec: EvseSpec, fact: Metered) -> bool:
+        """Take a newer power reading and return whether it is material."""
+        at = min(fact.at, fact.received_at)
+        if fact.power_w is None or at < self._tx.now - LIVE or (evse.metered_at is not None and at <= evse.metered_at):
+            return False
+        before_w, evse.power_w, evse.metered_at = evse.power_w, max(0.0, fact.power_w), at
+        least_w = max(LEAST_CHANGE_W, LEAST_CHANGE_SHARE * spec.nameplate_w)
+        return before_w is None or abs(evse.power_w - before_w) >= least_w
+
+    def write(self) -> None:
+        """Write the sessions' new states to their rows."""
+        for row, state in self._states.values():
+            write_state(row, state)
+
+    async def _doubt(self, station_id: str, fact: Metered, reason: str) -> None:
+        self.doubts.append(reason)
+        await quarantine(self._tx.session, station_id, self._tx.now, "Metered", reason, payload_of(fact))
+
+
+async def _specs(tx: Tx, station_ids: set[str]) -> dict[str, tuple[StationRow, SiteRow]]:
+    query = select(StationRow, SiteRow).join(SiteRow, SiteRow.site_id == StationRow.site_id)
+    rows = await tx.session.execute(query.where(StationRow.station_id.in_(station_ids)))
+    return {station.station_id: (station, site) for station, site in rows}
+
+
+async def _sessions(
+    tx: Tx, batch: Sequence[tuple[str, Metered]], evses: Mapping[Place, EvseRow]
+) -> Sequence[SessionRow]:
+    refs = {(station_id, _ref(fact)) for station_id, fact in batch if fact.station_ref is not None}
+    return await metered_sessions(tx.session, refs, {row.evse_id for row in evses.values()})
+
+
+def _values(station_id: str, fact: Metered) -> list[tuple[Any, ...]]:
+    if not 0 <= fact.evse_number <= HIGHEST_EVSE_NUMBER:
+        return []
+    return [
+        (
+            station_id,
+            fact.evse_number,
+            _ref(fact),
+            fact.at,
+            stored_text(sample.measurand, 64),
+            stored_text(sample.phase, 8),
+            stored_text(sample.location, 16),
+            stored_text(sample.context, 32),
+            float(sample.value),
+            stored_text(sample.unit, 16),
+            fact.received_at,
+        )
+        for sample in fact.samples
+    ]
+
+
+def _ref(fact: Metered) -> str:
+    return "" if fact.station_ref is None else stored_key(fact.station_ref, 36)

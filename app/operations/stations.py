@@ -1,0 +1,202 @@
+"""Stations: provisioning, and how they look right now."""
+
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.bus.subjects import site_changed, site_limits
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.pages import Page, PageAsked
+from app.domain.units import power_w
+from app.operations import sites
+from app.operations.admission import hash_key
+from app.operations.transaction import Tx
+from app.store import site_queries, station_queries
+from app.store.session import SessionRow
+from app.store.site import SiteRow
+from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow
+
+KEY_LENGTH = 20  # the most that OCPP 1.6 can hold, enough for 2.0.1 (16 to 40)
+KEY_ALPHABET = string.ascii_letters + string.digits
+SALT_BYTE_COUNT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EvseState:
+    """An EVSE as it is now.
+
+    `limit_w` is what may be drawn: the acknowledged lease, else the proven default, None while neither is known.
+    `power_w` is the last metered power; `session_id` the running session.
+    """
+
+    evse_id: int
+    evse_number: int
+    max_current_a: float
+    phase_count: int
+    nameplate_w: float
+    occupancy: str | None
+    activity: str | None
+    fault: str | None
+    status_at: datetime | None
+    power_w: float | None
+    metered_at: datetime | None
+    is_verified: bool
+    limit_w: float | None
+    session_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class StationState:
+    """A station as it is now; never carries its key."""
+
+    station_id: str
+    site_id: str
+    security_profile: int
+    dialect: str | None
+    is_online: bool
+    is_commissioned: bool
+    needs_boot: bool
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    connected_at: datetime | None
+    last_seen_at: datetime | None
+    created_at: datetime
+    evses: tuple[EvseState, ...]
+
+
+async def adopt(
+    tx: Tx,
+    *,
+    station_id: str,
+    site_id: str,
+    security_profile: int,
+    evses: Sequence[tuple[float, int]],
+    dialect: str | None = None,
+    key: str | None = None,
+) -> str:
+    """Provision a station with its EVSEs (max_current_a, phase_count) and return its key, shown this once.
+
+    The key suits both dialects; a station of security profile 0 gets one too, for the day it is raised to 1. A stranger
+    of that identity leaves the list. Raises Invalid, Conflict.
+    """
+    site = await site_queries.locked_site(tx.session, site_id)
+    if site is None:
+        raise Invalid("there is no such site", field="site_id")
+    if await station_queries.station(tx.session, station_id) is not None:
+        raise Conflict(f"the station {station_id} is provisioned already", field="station_id")
+    sites.check_room(site, [*await site_queries.evse_currents(tx.session, site_id), *evses])
+    secret = key or "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
+    salt = secrets.token_bytes(SALT_BYTE_COUNT)
+    tx.session.add(
+        StationRow(
+            station_id=station_id,
+            site_id=site_id,
+            security_profile=security_profile,
+            key_salt=salt,
+            key_hash=hash_key(salt, secret.encode()),
+            dialect=dialect,
+            created_at=tx.now,
+        )
+    )
+    await tx.session.flush()
+    for number, (max_current_a, phase_count) in enumerate(evses, start=1):
+        tx.session.add(
+            EvseRow(station_id=station_id, evse_number=number, max_current_a=max_current_a, phase_count=phase_count)
+        )
+        await tx.session.flush()
+    await station_queries.forget_stranger(tx.session, station_id)
+    tx.ring(site_changed(site_id))
+    tx.ring(site_limits(site_id))
+    return secret
+
+
+async def get(tx: Tx, station_id: str) -> StationState:
+    """Return a station; raises NotFound."""
+    row = await station_queries.station(tx.session, station_id)
+    if row is None:
+        raise NotFound(f"there is no station {station_id}")
+    return (await _states(tx, [row]))[0]
+
+
+async def stations(tx: Tx, site_id: str | None, asked: PageAsked) -> Page[StationState]:
+    """Return stations by id, of one site or (None) of all."""
+    page = await station_queries.stations(tx.session, site_id, asked)
+    return Page(tuple(await _states(tx, page.items)), page.next_cursor)
+
+
+async def strangers(tx: Tx, asked: PageAsked) -> Page[StrangerRow]:
+    """Return identities that knocked and are not provisioned."""
+    return await station_queries.strangers(tx.session, asked)
+
+
+async def quarantine(tx: Tx, station_id: str, asked: PageAsked) -> Page[QuarantineRow]:
+    """Return the station's messages that were answered but not believed, newest first; raises NotFound."""
+    await get(tx, station_id)
+    return await station_queries.quarantine(tx.session, station_id, asked)
+
+
+async def _states(tx: Tx, rows: Sequence[StationRow]) -> list[StationState]:
+    evses = await station_queries.evses(tx.session, [row.station_id for row in rows])
+    evse_ids = [evse.evse_id for evse in evses]
+    limits_w = await station_queries.limits_in_force(tx.session, evse_ids, tx.now)
+    running = await station_queries.running_sessions(tx.session, evse_ids)
+    by_site = {site_id: await sites.get(tx, site_id) for site_id in sorted({row.site_id for row in rows})}
+    return [
+        _state(
+            row,
+            tuple(
+                _evse_state(evse, by_site[row.site_id], limits_w.get(evse.evse_id), running.get(evse.evse_id))
+                for evse in evses
+                if evse.station_id == row.station_id
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _state(row: StationRow, evses: tuple[EvseState, ...]) -> StationState:
+    return StationState(
+        station_id=row.station_id,
+        site_id=row.site_id,
+        security_profile=row.security_profile,
+        dialect=row.dialect,
+        is_online=row.connection_id is not None,
+        is_commissioned=row.is_commissioned,
+        needs_boot=row.needs_boot,
+        vendor=row.vendor,
+        model=row.model,
+        serial=row.serial,
+        firmware=row.firmware,
+        booted_at=row.booted_at,
+        connected_at=row.connected_at,
+        last_seen_at=row.last_seen_at,
+        created_at=row.created_at,
+        evses=evses,
+    )
+
+
+def _evse_state(evse: EvseRow, site: SiteRow, lease_w: float | None, session: SessionRow | None) -> EvseState:
+    safe_w = power_w(min(site.safe_current_a, evse.max_current_a), site.voltage_v, evse.phase_count)
+    is_verified = evse.default_verified_at is not None
+    return EvseState(
+        evse_id=evse.evse_id,
+        evse_number=evse.evse_number,
+        max_current_a=evse.max_current_a,
+        phase_count=evse.phase_count,
+        nameplate_w=power_w(evse.max_current_a, site.voltage_v, evse.phase_count),
+        occupancy=evse.occupancy,
+        activity=evse.activity,
+        fault=evse.fault,
+        status_at=evse.status_at,
+        power_w=evse.power_w,
+        metered_at=evse.metered_at,
+        is_verified=is_verified,
+        limit_w=lease_w if lease_w is not None else safe_w if is_verified else None,
+        session_id=None if session is None else session.session_id,
+    )

@@ -1,0 +1,53 @@
+"""Profile policy, once for both dialects: what a lease and a default look like (site-limit rules R6 and R8)."""
+
+import math
+
+from app.domain.commands import Profile, ProfilePeriod, ProfilePurpose, RateUnit
+from app.domain.limits import LimitOrder
+from app.domain.units import current_a
+from app.scheduling.ledger import LEASE_SLACK
+
+STACK_LEVEL = 0
+ROUNDING_GUARD = 1e-6
+
+
+def _limit(power_w: float, w_per_a: float, unit: RateUnit) -> float:
+    """Return a power as a profile's limit, rounded down: A to one decimal (OCPP 1.6 §7.13), W to a watt."""
+    if unit is RateUnit.W:
+        return float(math.floor(power_w + ROUNDING_GUARD))
+    return math.floor(current_a(power_w, w_per_a, 1) * 10 + ROUNDING_GUARD) / 10
+
+
+def lease_profile(order: LimitOrder, rate_unit: RateUnit) -> Profile:
+    """Return the session's lease: Absolute, started in the past, [(0, x), (lease, safe)], no duration, no validTo.
+
+    The ledger counts the order until `lease_ends_at`, which lies LEASE_SLACK after the profile's own fallback.
+    """
+    lease_s = int((order.lease_ends_at - order.intended_at - LEASE_SLACK).total_seconds())
+    return Profile(
+        profile_id=order.evse_number * 10 + 1,
+        purpose=ProfilePurpose.SESSION,
+        stack_level=STACK_LEVEL,
+        unit=rate_unit,
+        periods=(
+            ProfilePeriod(0, _limit(order.power_w, order.w_per_a, rate_unit)),
+            ProfilePeriod(lease_s, _limit(order.safe_power_w, order.w_per_a, rate_unit)),
+        ),
+        start_at=order.intended_at.replace(microsecond=0),
+        station_ref=order.station_ref,
+        phase_count=order.phase_count,
+    )
+
+
+def default_profile(
+    evse_number: int, safe_power_w: float, w_per_a: float, phase_count: int, rate_unit: RateUnit
+) -> Profile:
+    """Return the standing default of an EVSE: what it may draw when nobody tells it anything."""
+    return Profile(
+        profile_id=evse_number * 10 + 2,
+        purpose=ProfilePurpose.DEFAULT,
+        stack_level=STACK_LEVEL,
+        unit=rate_unit,
+        periods=(ProfilePeriod(0, _limit(safe_power_w, w_per_a, rate_unit)),),
+        phase_count=phase_count,
+    )

@@ -1,0 +1,88 @@
+"""From mean powers to limits: an AC car takes 0 or at least 6 A, so small powers are given in turns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.units import energy_wh
+
+SHORTEST_TURN = timedelta(minutes=5)
+HALF = 0.5
+GUARD_W = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The planned mean power of a session in the current slot, and what its limit and its urgency are."""
+
+    key: str
+    power_w: float
+    min_power_w: float
+    max_power_w: float
+    limit_w: float | None
+    switched_at: datetime | None
+    need_wh: float
+    departs_at: datetime
+
+
+def round_targets(wishes: Sequence[Wish], *, room_w: float, now: datetime) -> dict[str, float]:
+    """Return a limit per session: 0 or between its minimum and maximum; their sum follows the planned sum.
+
+    `room_w` is what all plugged-in EVSEs together may be allowed. Who is on stays on for at least 5 minutes and who is
+    off stays off for as long, unless the plan gives it its full power (it is late).
+    """
+    targets = {wish.key: min(wish.power_w, wish.max_power_w) for wish in wishes if wish.power_w >= wish.min_power_w}
+    small = [wish for wish in wishes if wish.key not in targets]
+    owed_w = sum(wish.power_w for wish in small)
+    for wish in sorted(small, key=lambda each: _turn(each, now)):
+        must_stay = _is_on(wish) and _is_fresh(wish, now)
+        may_start = _is_on(wish) or not _is_fresh(wish, now)
+        wants = wish.power_w > GUARD_W and owed_w >= HALF * wish.min_power_w
+        if must_stay or (may_start and wants):
+            targets[wish.key] = wish.min_power_w
+            owed_w -= wish.min_power_w
+        else:
+            targets[wish.key] = 0.0
+    _spread(wishes, targets, owed_w)
+    _fit(wishes, targets, room_w)
+    return targets
+
+
+def _is_on(wish: Wish) -> bool:
+    return wish.limit_w is not None and wish.limit_w >= wish.min_power_w
+
+
+def _is_fresh(wish: Wish, now: datetime) -> bool:
+    return wish.switched_at is not None and now - wish.switched_at < SHORTEST_TURN
+
+
+def _turn(wish: Wish, now: datetime) -> tuple[bool, bool, float, str]:
+    """Whose turn it is: those that must stay on, those that are on, then the least time to spare."""
+    left = wish.departs_at - now
+    spare_wh = energy_wh(wish.max_power_w, left) - wish.need_wh
+    return (not (_is_on(wish) and _is_fresh(wish, now)), not _is_on(wish), spare_wh, wish.key)
+
+
+def _spread(wishes: Sequence[Wish], targets: dict[str, float], owed_w: float) -> None:
+    """Give what is still owed to sessions that are on, or take what was given too much, within their bounds."""
+    for wish in sorted(wishes, key=lambda each: (-targets[each.key], each.key)):
+        if abs(owed_w) <= GUARD_W:
+            return
+        if targets[wish.key] <= 0:
+            continue
+        wanted_w = min(wish.max_power_w, max(wish.min_power_w, targets[wish.key] + owed_w))
+        owed_w -= wanted_w - targets[wish.key]
+        targets[wish.key] = wanted_w
+
+
+def _fit(wishes: Sequence[Wish], targets: dict[str, float], room_w: float) -> None:
+    """Lower the highest limits until all fit into the site's room; every EVSE counts at least its minimum."""
+    used_w = sum(max(targets[wish.key], wish.min_power_w) for wish in wishes)
+    for wish in sorted(wishes, key=lambda each: (-targets[each.key], each.key)):
+        excess_w = used_w - room_w
+        if excess_w <= GUARD_W:
+            return
+        lowered_w = max(wish.min_power_w, targets[wish.key] - excess_w)
+        if targets[wish.key] > lowered_w:
+            used_w -= targets[wish.key] - lowered_w
+            targets[wish.key] = lowered_w

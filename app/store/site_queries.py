@@ -1,0 +1,90 @@
+"""Queries on sites, their readings and forecasts."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.pages import Page, PageAsked
+from app.store.page_queries import Keys, fetch_page
+from app.store.site import ForecastRow, SiteReadingRow, SiteRow
+from app.store.station import EvseRow, StationRow
+
+SITE_KEYS = Keys((SiteRow.site_id,), (str,))
+READING_KEYS = Keys((SiteReadingRow.at,), (datetime,))
+
+
+async def site(session: AsyncSession, site_id: str) -> SiteRow | None:
+    """Return the site, None if there is none."""
+    return await session.get(SiteRow, site_id)
+
+
+async def locked_site(session: AsyncSession, site_id: str) -> SiteRow | None:
+    """Return the site with its row locked against other changes (not against references)."""
+    return await session.get(SiteRow, site_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def site_ids(session: AsyncSession) -> list[str]:
+    """Return the ids of all sites, sorted."""
+    return list(await session.scalars(select(SiteRow.site_id).order_by(SiteRow.site_id)))
+
+
+async def sites(session: AsyncSession, asked: PageAsked) -> Page[SiteRow]:
+    """Return sites by id."""
+    return await fetch_page(session, select(SiteRow), SITE_KEYS, asked)
+
+
+async def evse_currents(session: AsyncSession, site_id: str) -> list[tuple[float, int]]:
+    """Return (max_current_a, phase_count) of every EVSE of the site."""
+    query = select(EvseRow.max_current_a, EvseRow.phase_count).join(StationRow).where(StationRow.site_id == site_id)
+    return [(max_current_a, phase_count) for max_current_a, phase_count in await session.execute(query)]
+
+
+async def add_reading(session: AsyncSession, row: SiteReadingRow) -> bool:
+    """Insert a reading and return whether it was new; an existing one of that instant stays as it is."""
+    values = {
+        "site_id": row.site_id,
+        "at": row.at,
+        "pv_w": row.pv_w,
+        "building_w": row.building_w,
+        "received_at": row.received_at,
+    }
+    statement = insert(SiteReadingRow).values(values).on_conflict_do_nothing().returning(SiteReadingRow.at)
+    return await session.scalar(statement) is not None
+
+
+async def reading(session: AsyncSession, site_id: str, at: datetime) -> SiteReadingRow | None:
+    """Return the reading of exactly that instant."""
+    return await session.get(SiteReadingRow, (site_id, at))
+
+
+async def readings(
+    session: AsyncSession, site_id: str, from_at: datetime | None, until_at: datetime | None, asked: PageAsked
+) -> Page[SiteReadingRow]:
+    """Return the site's readings in `[from_at, until_at)`, oldest first; None leaves that side open."""
+    query = select(SiteReadingRow).where(SiteReadingRow.site_id == site_id)
+    if from_at is not None:
+        query = query.where(SiteReadingRow.at >= from_at)
+    if until_at is not None:
+        query = query.where(SiteReadingRow.at < until_at)
+    return await fetch_page(session, query, READING_KEYS, asked)
+
+
+async def newest_forecast(session: AsyncSession, site_id: str) -> ForecastRow | None:
+    """Return the forecast issued last."""
+    query = (
+        select(ForecastRow)
+        .where(ForecastRow.site_id == site_id)
+        .order_by(ForecastRow.issued_at.desc(), ForecastRow.forecast_id.desc())
+        .limit(1)
+    )
+    return await session.scalar(query)
+
+
+async def lock_bookings(session: AsyncSession, site_id: str) -> None:
+    """Let one transaction at a time change the site's bookings; held until the transaction ends.
+
+    It is a lock of its own, so that bookings never wait for a plan.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"bookings {site_id}", 0))))

@@ -1,0 +1,190 @@
+"""One consistent reading of a site's rows as the value that a plan is made of."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.facts import Activity
+from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot
+from app.domain.snapshot import Demand, EvseSpec, ExpectedDemand, IntentSource, SiteSnapshot, SurplusSlot
+from app.scheduling.ledger import LEASE_SLACK
+from app.scheduling.surplus import expected_surplus, measured_surplus_w
+from app.store.driver import BookingRow, VehicleRow
+from app.store.plan import LimitRow, accepted_limits
+from app.store.session import SessionRow, running_sessions_of_site
+from app.store.site import newest_forecast_row, readings_since
+from app.store.specs import read_site, site_spec
+from app.store.station import EvseRow
+
+LOOK_AHEAD = timedelta(hours=24)
+HORIZON = timedelta(hours=36)
+LOOK_BACK = timedelta(hours=1)
+OVERSTAY = timedelta(minutes=15)
+LIMIT_HISTORY = timedelta(minutes=30)
+SAME_LIMIT_SHARE = 0.9
+FULL_AFTER = timedelta(minutes=2)
+DRAWING_W = 100.0
+LEAST_NEED_WH = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHistory:
+    """What a session was allowed lately.
+
+    `limit_w` is the newest accepted limit in force (None: only the default holds); `floor_w` the least since
+    `since_at`, while limits stayed near it; `switched_at` when they last went from or to zero.
+    """
+
+    limit_w: float | None = None
+    floor_w: float | None = None
+    since_at: datetime | None = None
+    switched_at: datetime | None = None
+
+
+async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> SiteSnapshot:
+    """Return what the planner may look at; raises NotFound for no such site."""
+    site, pairs = await read_site(session, site_id)
+    sessions = await running_sessions_of_site(session, site_id)
+    limits = await limit_histories(session, sessions, now)
+    by_id = {spec.evse_id: (evse, spec) for evse, spec in pairs}
+    demands = [
+        demand
+        for row in sessions
+        if (demand := demand_of(row, *by_id[row.evse_id], limits[row.session_id], now)) is not None
+    ]
+    expected = await _expected(session, site_id, {spec.evse_id: spec for _, spec in pairs}, now)
+    surplus, measured_w = await _surplus(session, site_id, now, _until_at(demands, expected, now))
+    return SiteSnapshot(
+        site=site_spec(site),
+        evses=tuple(spec for _, spec in pairs),
+        demands=tuple(demands),
+        expected=expected,
+        surplus=surplus,
+        measured_surplus_w=measured_w,
+    )
+
+
+def demand_of(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHistory, now: datetime) -> Demand | None:
+    """Return what a running session still wants; None when it has its energy or its car takes no more.
+
+    A car that stays beyond its departure is taken to leave in a quarter of an hour.
+    """
+    need_wh = row.need_wh - row.delivered_wh
+    if need_wh < LEAST_NEED_WH or is_full(row, evse, spec, limits, now):
+        return None
+    caps_w = [cap_w for cap_w in (row.max_charge_w, row.learnt_cap_w) if cap_w is not None]
+    return Demand(
+        session_id=str(row.session_id),
+        evse_id=row.evse_id,
+        arrived_at=row.started_at,
+        departs_at=row.departs_at if row.departs_at > now else now + OVERSTAY,
+        need_wh=need_wh,
+        max_power_w=min([spec.nameplate_w, *caps_w]),
+        min_power_w=spec.min_power_w,
+        source=IntentSource(row.intent_source),
+        power_w=evse.power_w,
+        limit_w=limits.limit_w,
+        switched_at=limits.switched_at,
+    )
+
+
+def is_full(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHistory, now: datetime) -> bool:
+    """Whether the car says that it takes no more, has been allowed to for two minutes, and draws nothing since."""
+    if evse.activity != Activity.PAUSED_BY_EV or evse.status_at is None:
+        return False
+    if limits.limit_w is not None and limits.limit_w < spec.min_power_w:
+        return False
+    draws_again = evse.power_w is not None and evse.power_w >= DRAWING_W
+    if draws_again and evse.metered_at is not None and evse.metered_at > evse.status_at:
+        return False
+    times = [evse.status_at, row.started_at] + ([] if limits.switched_at is None else [limits.switched_at])
+    return now - max(times) >= FULL_AFTER
+
+
+async def limit_histories(
+    session: AsyncSession, sessions: Sequence[SessionRow], now: datetime
+) -> Mapping[uuid.UUID, LimitHistory]:
+    """Return what each session was allowed in the last half hour."""
+    rows = await accepted_limits(session, [row.session_id for row in sessions], now - LIMIT_HISTORY)
+    return {
+        row.session_id: limit_history([each for each in rows if each.session_id == row.session_id], now)
+        for row in sessions
+    }
+
+
+def limit_history(rows: Sequence[LimitRow], now: datetime) -> LimitHistory:
+    """Return the history that these accepted entries of one session (in their order) make."""
+    switched_at = None
+    for before, after in pairwise(rows):
+        if (before.power_w == 0) != (after.power_w == 0):
+            switched_at = after.outcome_at
+    if rows and rows[0].power_w == 0 and switched_at is None:
+        switched_at = rows[0].outcome_at
+    if not rows or rows[-1].ends_at - LEASE_SLACK <= now:
+        return LimitHistory(switched_at=switched_at)
+    newest_w, floor_w, since_at = rows[-1].power_w, rows[-1].power_w, rows[-1].outcome_at
+    for row in reversed(rows):
+        if row.power_w < SAME_LIMIT_SHARE * newest_w:
+            break
+        floor_w, since_at = min(floor_w, row.power_w), row.outcome_at
+    return LimitHistory(newest_w, floor_w, since_at, switched_at)
+
+
+async def _expected(
+    session: AsyncSession, site_id: str, evses: Mapping[int, EvseSpec], now: datetime
+) -> tuple[ExpectedDemand, ...]:
+    window = Range(now, now + LOOK_AHEAD, bounds="[)")
+    query = (
+        select(BookingRow, VehicleRow.max_charge_w)
+        .outerjoin(VehicleRow, VehicleRow.vehicle_id == BookingRow.vehicle_id)
+        .where(BookingRow.site_id == site_id, BookingRow.state == "booked")
+        .where(or_(BookingRow.period.op("&&")(window), func.lower(BookingRow.period) == now))
+        .order_by(BookingRow.evse_id, func.lower(BookingRow.period))
+        .execution_options(populate_existing=True)
+    )
+    found = []
+    for row, max_charge_w in await session.execute(query):
+        if row.period.lower is None or row.period.upper is None:
+            continue
+        spec = evses[row.evse_id]
+        found.append(
+            ExpectedDemand(
+                booking_id=str(row.booking_id),
+                evse_id=row.evse_id,
+                period=Interval(row.period.lower, row.period.upper),
+                need_wh=row.need_wh,
+                max_power_w=spec.nameplate_w if max_charge_w is None else min(spec.nameplate_w, max_charge_w),
+                min_power_w=spec.min_power_w,
+            )
+        )
+    return tuple(found)
+
+
+def _until_at(demands: Sequence[Demand], expected: Sequence[ExpectedDemand], now: datetime) -> datetime:
+    """Return the end of what is looked at: everybody's departure, at least a day, never more than the horizon."""
+    ends_at = [demand.departs_at for demand in demands] + [each.period.end_at for each in expected]
+    return ceil_slot(min(max([*ends_at, now + LOOK_AHEAD]), now + HORIZON))
+
+
+async def _surplus(
+    session: AsyncSession, site_id: str, now: datetime, until_at: datetime
+) -> tuple[tuple[SurplusSlot, ...], float | None]:
+    forecast = await newest_forecast_row(session, site_id, now)
+    rows = await readings_since(session, site_id, now - LOOK_BACK)
+    readings = [(row.at, row.pv_w, row.building_w) for row in rows if row.at <= now]
+    slots = expected_surplus(
+        starts_at=now if forecast is None else forecast.starts_at,
+        step=PLAN_SLOT if forecast is None else forecast.step,
+        pv_w=[] if forecast is None else forecast.pv_w,
+        building_w=[] if forecast is None else forecast.building_w,
+        readings=readings,
+        now=now,
+        until_at=until_at,
+    )
+    return slots, measured_surplus_w(readings, now)

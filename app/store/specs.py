@@ -1,0 +1,44 @@
+"""Rows of sites and EVSEs as the values that the pure rooms take."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.errors import NotFound
+from app.domain.snapshot import EvseSpec, SiteSpec
+from app.store.site import SiteRow
+from app.store.station import EvseRow, StationRow, evses_of_site
+
+
+def site_spec(row: SiteRow) -> SiteSpec:
+    """Return the site's constants."""
+    return SiteSpec(
+        site_id=row.site_id, zone=row.zone, limit_w=row.limit_w, margin_w=row.margin_w, reserve_w=row.reserve_w
+    )
+
+
+def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
+    """Return an EVSE's electrical facts at the site's nominal voltage."""
+    w_per_a = site.voltage_v * evse.phase_count
+    nameplate_w = evse.max_current_a * w_per_a
+    return EvseSpec(
+        evse_id=evse.evse_id,
+        station_id=evse.station_id,
+        evse_number=evse.evse_number,
+        nameplate_w=nameplate_w,
+        min_power_w=min(site.min_current_a * w_per_a, nameplate_w),
+        safe_power_w=min(site.safe_current_a * w_per_a, nameplate_w),
+        w_per_a=w_per_a,
+        phase_count=evse.phase_count,
+        is_verified=evse.default_verified_at is not None,
+        is_online=station.connection_id is not None,
+    )
+
+
+async def read_site(session: AsyncSession, site_id: str) -> tuple[SiteRow, Sequence[tuple[EvseRow, EvseSpec]]]:
+    """Return the site and its EVSEs as rows and values, by evse_id; raises NotFound."""
+    site = await session.get(SiteRow, site_id, populate_existing=True)
+    if site is None:
+        raise NotFound("there is no such site", field="site_id")
+    rows = await evses_of_site(session, site_id)
+    return site, [(evse, evse_spec(evse, station, site)) for evse, station in rows]

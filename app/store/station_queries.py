@@ -1,0 +1,89 @@
+"""Queries on stations, strangers and quarantined messages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.pages import Page, PageAsked
+from app.store.page_queries import Keys, fetch_page
+from app.store.plan import LimitRow
+from app.store.session import SessionRow
+from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow
+
+STATION_KEYS = Keys((StationRow.station_id,), (str,))
+STRANGER_KEYS = Keys((StrangerRow.identity,), (str,))
+QUARANTINE_KEYS = Keys((QuarantineRow.quarantine_id,), (int,), is_descending=True)
+
+
+async def station(session: AsyncSession, station_id: str) -> StationRow | None:
+    """Return the station, None if there is none."""
+    return await session.get(StationRow, station_id)
+
+
+async def stations(session: AsyncSession, site_id: str | None, asked: PageAsked) -> Page[StationRow]:
+    """Return stations by id, of one site or (None) of all."""
+    query = select(StationRow)
+    if site_id is not None:
+        query = query.where(StationRow.site_id == site_id)
+    return await fetch_page(session, query, STATION_KEYS, asked)
+
+
+async def evses(session: AsyncSession, station_ids: Iterable[str]) -> Sequence[EvseRow]:
+    """Return the EVSEs of these stations by station and number."""
+    query = select(EvseRow).where(EvseRow.station_id.in_(list(station_ids)))
+    return (await session.scalars(query.order_by(EvseRow.station_id, EvseRow.evse_number))).all()
+
+
+async def evse_of_station(session: AsyncSession, station_id: str, evse_number: int) -> EvseRow | None:
+    """Return one EVSE of a station."""
+    query = select(EvseRow).where(EvseRow.station_id == station_id, EvseRow.evse_number == evse_number)
+    return await session.scalar(query)
+
+
+async def limits_in_force(session: AsyncSession, evse_ids: Iterable[int], now: datetime) -> dict[int, float]:
+    """Return evse_id → W of the newest acknowledged limit whose lease has not ended; EVSEs without one are absent."""
+    query = (
+        select(LimitRow.evse_id, LimitRow.power_w)
+        .where(LimitRow.evse_id.in_(list(evse_ids)), LimitRow.outcome == "accepted")
+        .where(~LimitRow.is_closed, LimitRow.ends_at > now)
+        .distinct(LimitRow.evse_id)
+        .order_by(LimitRow.evse_id, LimitRow.order_no.desc())
+    )
+    return {row.evse_id: row.power_w for row in await session.execute(query)}
+
+
+async def running_sessions(session: AsyncSession, evse_ids: Iterable[int]) -> dict[int, SessionRow]:
+    """Return evse_id → its running session; EVSEs without one are absent."""
+    query = select(SessionRow).where(SessionRow.evse_id.in_(list(evse_ids)), SessionRow.ended_at.is_(None))
+    return {row.evse_id: row for row in await session.scalars(query)}
+
+
+async def forget_stranger(session: AsyncSession, identity: str) -> None:
+    """Take an identity from the list of strangers."""
+    await session.execute(delete(StrangerRow).where(StrangerRow.identity == identity))
+
+
+async def strangers(session: AsyncSession, asked: PageAsked) -> Page[StrangerRow]:
+    """Return strangers by identity."""
+    return await fetch_page(session, select(StrangerRow), STRANGER_KEYS, asked)
+
+
+async def quarantine(session: AsyncSession, station_id: str, asked: PageAsked) -> Page[QuarantineRow]:
+    """Return the station's quarantined messages, newest first."""
+    query = select(QuarantineRow).where(QuarantineRow.station_id == station_id)
+    return await fetch_page(session, query, QUARANTINE_KEYS, asked)
+
+
+async def unverify_station(session: AsyncSession, station_id: str) -> None:
+    """Mark the default profiles of all the station's EVSEs as unproven."""
+    await session.execute(update(EvseRow).where(EvseRow.station_id == station_id).values(default_verified_at=None))
+
+
+async def unverify_site(session: AsyncSession, site_id: str) -> list[str]:
+    """Mark the default profiles of all the site's EVSEs as unproven; return the ids of its stations."""
+    query = select(StationRow.station_id).where(StationRow.site_id == site_id)
+    station_ids = list(await session.scalars(query.order_by(StationRow.station_id)))
+    await session.execute(update(EvseRow).where(EvseRow.station_id.in_(station_ids)).values(default_verified_at=None))
+    return station_ids

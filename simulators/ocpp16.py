@@ -1,0 +1,129 @@
+"""How a station spells what it says in OCPP 1.6J."""
+
+from typing import Any
+
+from simulators.clock import stamp
+from simulators.evse import Activity, Reading
+from simulators.messages import Call, Payload, Transaction
+
+UNKNOWN_REF = -1
+STATUS = {
+    Activity.FREE: "Available",
+    Activity.CONNECTED: "Preparing",
+    Activity.CHARGING: "Charging",
+    Activity.PAUSED_BY_STATION: "SuspendedEVSE",
+    Activity.PAUSED_BY_CAR: "SuspendedEV",
+    Activity.FINISHED: "Finishing",
+}
+
+
+def _sampled(reading: Reading, context: str) -> list[dict[str, Any]]:
+    values = (
+        ("Energy.Active.Import.Register", reading.register_wh, "Wh"),
+        ("Power.Active.Import", reading.power_w, "W"),
+        ("Current.Import", reading.current_a, "A"),
+        ("Voltage", reading.voltage_v, "V"),
+    )
+    return [
+        {"value": str(value), "context": context, "measurand": measurand, "unit": unit}
+        for measurand, value, unit in values
+    ]
+
+
+def _ref(tx: Transaction) -> int:
+    return UNKNOWN_REF if tx.ref is None else int(tx.ref)
+
+
+class Ocpp16:
+    """See `simulators.messages.Dialect`."""
+
+    subprotocol = "ocpp1.6"
+    format_violation = "FormationViolation"
+
+    def boot(self, identity: str, reason: str) -> Call:
+        """OCPP 1.6 §4.2 (which has no word for the reason)."""
+        payload = {
+            "chargePointVendor": "Sunslot",
+            "chargePointModel": "Simulated AC",
+            "chargePointSerialNumber": identity[:25],
+            "firmwareVersion": "1.0",
+        }
+        return Call("BootNotification", lambda: payload, is_boot=True, is_asked=reason == "Triggered")
+
+    def heartbeat(self) -> Call:
+        """OCPP 1.6 §4.6."""
+        return Call("Heartbeat", dict)
+
+    def authorize(self, token: str) -> Call:
+        """OCPP 1.6 §4.1."""
+        return Call("Authorize", lambda: {"idTag": token})
+
+    def status(self, evse_number: int, activity: Activity, at_s: int) -> Call:
+        """OCPP 1.6 §4.9; connector 0 is the station."""
+        payload = {
+            "connectorId": evse_number,
+            "errorCode": "NoError",
+            "status": STATUS[activity],
+            "timestamp": stamp(at_s),
+        }
+        return Call("StatusNotification", lambda: payload)
+
+    def started(self, tx: Transaction, reading: Reading, *, is_offline: bool) -> Call:  # noqa: ARG002 - 2.0.1 only
+        """OCPP 1.6 §4.8: the answer brings the transaction's id."""
+        payload = {
+            "connectorId": tx.evse_number,
+            "idTag": tx.token,
+            "meterStart": tx.meter_start_wh,
+            "timestamp": stamp(reading.at_s),
+        }
+
+        def answered(answer: Payload) -> None:
+            tx.ref = str(int(answer["transactionId"]))
+
+        return Call("StartTransaction", lambda: payload, on_answer=answered, is_transactional=True)
+
+    def moved(self, tx: Transaction, activity: Activity, at_s: int, *, is_offline: bool) -> Call:  # noqa: ARG002
+        """OCPP 1.6 §4.9: a change of activity is a change of status."""
+        return self.status(tx.evse_number, activity, at_s)
+
+    def metered(self, tx: Transaction, reading: Reading, *, is_offline: bool, is_asked: bool) -> Call:  # noqa: ARG002
+        """OCPP 1.6 §4.7."""
+        value = _value(reading, "Trigger" if is_asked else "Sample.Periodic")
+
+        def spell() -> Payload:
+            known = {} if tx.ref is None else {"transactionId": _ref(tx)}
+            return {"connectorId": tx.evse_number, **known, "meterValue": [value]}
+
+        return Call("MeterValues", spell, is_transactional=True)
+
+    def metered_idle(self, evse_number: int, reading: Reading) -> Call:
+        """OCPP 1.6 §4.7, without a transaction."""
+        payload = {"connectorId": evse_number, "meterValue": [_value(reading, "Trigger")]}
+        return Call("MeterValues", lambda: payload, is_asked=True)
+
+    def ended(self, tx: Transaction, reading: Reading, reason: str, *, is_offline: bool) -> Call:  # noqa: ARG002
+        """OCPP 1.6 §4.10."""
+
+        def spell() -> Payload:
+            return {
+                "transactionId": _ref(tx),
+                "idTag": tx.token,
+                "meterStop": reading.register_wh,
+                "timestamp": stamp(reading.at_s),
+                "reason": reason,
+            }
+
+        return Call("StopTransaction", spell, is_transactional=True)
+
+    def is_accepted(self, answer: Payload) -> bool | None:
+        """The idTagInfo's verdict."""
+        info = answer.get("idTagInfo")
+        return None if info is None else info.get("status") == "Accepted"
+
+    def reports_status_when_charging(self) -> bool:
+        """In 1.6 the connector's status tells whether the car charges."""
+        return True
+
+
+def _value(reading: Reading, context: str) -> dict[str, Any]:
+    return {"timestamp": stamp(reading.at_s), "sampledValue": _sampled(reading, context)}
