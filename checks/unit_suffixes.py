@@ -1,8 +1,8 @@
 """Every name that carries a number names its unit: an AST check of the house rule.
 
 - A field, parameter or module constant that is a float (alone, optional, mapped, or many of them), and a function that
-  returns one, ends in a unit (`_w`, `_wh`, `_wh_per_km`, …) or in a word for a number without one (`_share`, `_count`, …). A name may
-  go on after that: `power_w_by_step`, `surplus_w_at`, `kw_from_w`.
+  returns one, ends in a unit (`_w`, `_wh`, `_wh_per_km`, …) or in a word for a number without one (`_share`, …). A name
+  may go on after that: `power_w_by_step`, `surplus_w_at`, `kw_from_w`.
 - A whole number needs one too when its name speaks of a quantity (`timeout_s: int`).
 - A parameter that may be anything, in a converter or validator, is called `value`.
 - An instant ends in `_at`; a timedelta carries its own unit, so its name must not.

@@ -1,24 +1,51 @@
 """One EVSE's part of a station: plug, token, transaction, reports. The same for both dialects."""
 
-from __future__ import annotations
+from typing import Protocol
 
-from typing import TYPE_CHECKING
-
-from simulators.agenda import Entry
+from simulators.agenda import Agenda, Entry
 from simulators.car import MIN_CURRENT_A, Car
+from simulators.clock import Clock
 from simulators.evse import Activity, Evse
-from simulators.messages import Call, Payload, Transaction
-
-if TYPE_CHECKING:
-    from simulators.station import Station
+from simulators.journal import Journal
+from simulators.messages import Call, Dialect, Payload, Transaction
+from simulators.profiles import ProfileStore
 
 REMOTE_WAIT_S = 120
+
+
+class Host(Protocol):
+    """What an EVSE needs of the station that it belongs to."""
+
+    clock: Clock
+    agenda: Agenda
+    dialect: Dialect
+    journal: Journal
+    profiles: ProfileStore
+    meter_interval_s: int
+    bays: dict[int, "Bay"]
+
+    @property
+    def is_online(self) -> bool:
+        """Whether messages reach the central system now."""
+        ...
+
+    def send(self, call: Call) -> None:
+        """Queue a call."""
+        ...
+
+    def new_ref(self) -> str | None:
+        """Return a transaction id where the station makes them."""
+        ...
+
+    def unplugged(self) -> None:
+        """A car has left."""
+        ...
 
 
 class Bay:
     """One EVSE of a station: who is plugged in, which transaction runs, what was reported last."""
 
-    def __init__(self, station: Station, evse: Evse) -> None:
+    def __init__(self, station: Host, evse: Evse) -> None:
         self.station = station
         self.evse = evse
         self.tx: Transaction | None = None

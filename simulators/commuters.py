@@ -16,13 +16,13 @@ EARLY_FROM_S, EARLY_UNTIL_S = 60, 600
 SHORTEST_STAY_S = 1800
 GAP_S = 600
 LEAST_NEED_WH = 200.0
-SLACK = 0.9
+STAY_SHARE = 0.9
 BOOKING_SHARE = 0.6
 SLOW_SHARE = 0.2
 SLOW_W = 3600.0
 FAST_W = (6000.0, 6600.0, 7200.0, 11_000.0)
 BATTERIES_WH = (24_000.0, 40_000.0, 60_000.0, 66_000.0, 75_000.0)
-BATTERY_MARGIN = 1.2
+BATTERY_RATIO = 1.2
 BOOKING_LEAD_S = 1800
 
 
@@ -93,16 +93,16 @@ def record_stations(day: date, count: int, rng: random.Random) -> list[tuple[Rec
 def _stay(day: date, station_no: int, session: RecordedSession, is_as_recorded: bool, rng: random.Random) -> _Stay:
     """Lay a recorded session over the day by its local clock."""
 
-    def clock_s(moment: datetime) -> int:
-        days_later = (moment.date() - session.arrival.date()).days
-        return at_local(day + timedelta(days=days_later), moment.time().replace(microsecond=0))
+    def clock_s(local_at: datetime) -> int:
+        days_later = (local_at.date() - session.arrived_at.date()).days
+        return at_local(day + timedelta(days=days_later), local_at.time().replace(microsecond=0))
 
     opens_s, latest_s = at_local(day, OPENS), at_local(day, LATEST_DEPARTURE)
     early_s = opens_s + rng.randint(EARLY_FROM_S, EARLY_UNTIL_S)
-    recorded_s = clock_s(session.arrival)
+    recorded_s = clock_s(session.arrived_at)
     arrives_s = early_s if recorded_s < opens_s + EARLY_FROM_S else recorded_s
-    departs_s = min(clock_s(session.departure), latest_s)
-    declared_s = departs_s if session.declared is None else min(clock_s(session.declared), latest_s)
+    departs_s = min(clock_s(session.departed_at), latest_s)
+    declared_s = departs_s if session.declared_at is None else min(clock_s(session.declared_at), latest_s)
     leaves_s = departs_s if is_as_recorded else declared_s
     if is_as_recorded and declared_s - arrives_s < SHORTEST_STAY_S:
         declared_s = departs_s
@@ -133,13 +133,13 @@ def _commuter(number: int, stay: _Stay, opens_s: int, nameplate_w: float, rng: r
     is_booking = rng.random() < BOOKING_SHARE
     early_s = rng.randint(1, EARLY_FROM_S - 1)
     share, app_delay_s, token_no = rng.random(), rng.randint(60, 180), rng.getrandbits(32)
-    need_wh = fillable_wh(stay.delivered_wh, SLACK * (stay.leaves_s - stay.arrives_s), power_w)
+    need_wh = fillable_wh(stay.delivered_wh, STAY_SHARE * (stay.leaves_s - stay.arrives_s), power_w)
     if need_wh < LEAST_NEED_WH:
         return None
     last_s = stay.arrives_s - BOOKING_LEAD_S
     first_s = opens_s + EARLY_FROM_S
     books_s = opens_s + early_s if last_s <= first_s else first_s + int(share * (last_s - first_s))
-    large_enough = [battery_wh for battery_wh in BATTERIES_WH if battery_wh >= BATTERY_MARGIN * need_wh]
+    large_enough = [battery_wh for battery_wh in BATTERIES_WH if battery_wh >= BATTERY_RATIO * need_wh]
     return Commuter(
         commuter_id=f"commuter-{number:03d}",
         station_no=stay.station_no,

@@ -7,7 +7,9 @@ sent, `act` sends it and waits for the answers: in between, the parent moves its
 import asyncio
 import ctypes
 import logging
+import os
 import signal
+import stat
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
@@ -178,6 +180,9 @@ async def serve(reader: asyncio.StreamReader, out: BinaryIO) -> None:
 
 async def run() -> None:
     """Serve stdin and stdout until the end of input or SIGTERM; raises ValueError when stdin is not a pipe."""
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        raise ValueError("day takes its requests from a pipe")
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

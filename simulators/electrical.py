@@ -24,7 +24,7 @@ class Steps:
     step_s: int
     power_w: Series
 
-    def at(self, at_s: int) -> float:
+    def power_w_at(self, at_s: int) -> float:
         """Return the power at an instant; 0 outside."""
         index = (at_s - self.starts_s) // self.step_s
         return float(self.power_w[index]) if 0 <= index < len(self.power_w) else 0.0

@@ -38,6 +38,7 @@ class Employees:
         site_id: str,
         meter_token: str,
         driver_tokens: dict[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.park = park
         self.counts: Counter[str] = Counter()
@@ -45,7 +46,7 @@ class Employees:
         self._site_id = site_id
         self._meter_token = meter_token
         self._driver_tokens = driver_tokens
-        self._client = httpx.AsyncClient(base_url=api_url, timeout=HTTP_TIMEOUT_S, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=api_url, timeout=HTTP_TIMEOUT_S, trust_env=False, transport=transport)
 
     async def close(self) -> None:
         """Close the connections."""

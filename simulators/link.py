@@ -174,6 +174,8 @@ class Link:
                 await socket.send(orjson.dumps(frame), text=True)
         except ConnectionClosed as closed:
             raise LineLost(str(closed)) from closed
+        except TimeoutError:
+            raise LineLost("the central system does not read") from None
 
     async def _read(self, socket: ClientConnection) -> None:
         try:

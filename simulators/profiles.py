@@ -89,7 +89,7 @@ class Profile:
         return [mark_s for mark_s in marks if mark_s > at_s]
 
 
-def amperes(period: Period, unit: str, electrical: Electrical) -> float:
+def period_limit_a(period: Period, unit: str, electrical: Electrical) -> float:
     """Return a period's limit in A per phase; W are spread over the phases that are used."""
     if unit == "A":
         return period.limit
@@ -173,7 +173,7 @@ class ProfileStore:
                 continue
             rank = (profile.stack_level, profile.evse_number)
             if profile.purpose not in best or rank > best[profile.purpose][0]:
-                best[profile.purpose] = (rank, amperes(period, profile.unit, self.electrical))
+                best[profile.purpose] = (rank, period_limit_a(period, profile.unit, self.electrical))
         limit_a = self.electrical.rated_a
         session = best.get(Purpose.TX) or best.get(Purpose.TX_DEFAULT)
         if session is not None:

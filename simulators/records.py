@@ -18,12 +18,12 @@ PV_YEAR = 2012
 
 @dataclass(frozen=True, slots=True)
 class RecordedSession:
-    """One recorded stay; `declared` is the departure that the driver announced (None: did not)."""
+    """One recorded stay, in naive local clock; `declared_at` is the announced departure (None: there was none)."""
 
     station: str
-    arrival: datetime
-    departure: datetime
-    declared: datetime | None
+    arrived_at: datetime
+    departed_at: datetime
+    declared_at: datetime | None
     delivered_wh: float
 
 

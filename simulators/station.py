@@ -74,7 +74,7 @@ class Station:
         self.heartbeat = Heartbeat(clock, agenda, self._beat)
         first = evses[0]
         self.profiles = ProfileStore(Electrical(first.rated_a, first.voltage_v, first.phase_count))
-        self.bays = {evse.number: Bay(self, evse) for evse in evses}
+        self.bays: dict[int, Bay] = {evse.number: Bay(self, evse) for evse in evses}
         self.line: Line | None = None
         self.boot_status: str | None = None
         self.boot_reason = "PowerUp"

@@ -32,7 +32,7 @@ def _surplus_wh(pv_w: Series, building_w: Series) -> float:
     return float(np.maximum(pv_w - building_w, 0.0).sum()) * STEP_S / 3600
 
 
-def _scale(pv_w: Series, building_w: Series, wanted_wh: float) -> float:
+def _pv_ratio(pv_w: Series, building_w: Series, wanted_wh: float) -> float:
     """Return k such that the surplus of k·PV over the building is `wanted_wh` (bisection: it rises with k)."""
     low, high = 0.0, 1.0
     while _surplus_wh(high * pv_w, building_w) < wanted_wh:
@@ -56,7 +56,7 @@ def sun_of(day: date, *, midnight_s: int, starts_s: int, ends_s: int, need_wh: f
     open_slots = slice((starts_s - midnight_s) // STEP_S, (ends_s - midnight_s) // STEP_S)
     ev_mean_w = need_wh / ((ends_s - starts_s) / 3600)
     building_w = np.round(load_w * BUILDING_SHARE * ev_mean_w / load_w[open_slots].mean(), 1)
-    k = _scale(pv_w[open_slots], building_w[open_slots], surplus_ratio * need_wh)
+    k = _pv_ratio(pv_w[open_slots], building_w[open_slots], surplus_ratio * need_wh)
     forecast_w = np.percentile(np.array(records.earlier_pv_w(day)), FORECAST_PERCENTILE, axis=0)
     return Sun(
         Steps(midnight_s, STEP_S, np.round(k * pv_w, 1)),

@@ -112,7 +112,7 @@ class Theatre:
     def _arrive(self, commuter: Commuter) -> None:
         bay = self.park.stations[self.day.station_id(commuter.station_no)].bays[1]
         if bay.evse.car is not None:
-            self.troubles.append(f"{commuter.commuter_id} found {bay.station.identity} occupied")
+            self.troubles.append(f"{commuter.commuter_id} found {self.day.station_id(commuter.station_no)} occupied")
             return
         car = Car(commuter.need_wh, commuter.max_power_w, commuter.taper, commuter.battery_wh)
         self.visits[commuter.commuter_id] = Visit(commuter, car, self.clock.now_s)

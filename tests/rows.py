@@ -4,11 +4,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range
 
 from app.operations.admission import hash_key
 from app.operations.transaction import Tx
 from app.store.base import Base
-from app.store.driver import DriverRow, TokenRow, VehicleRow
+from app.store.driver import BookingRow, DriverRow, TokenRow, VehicleRow
 from app.store.site import SiteRow
 from app.store.station import EvseRow, StationRow
 
@@ -63,7 +64,10 @@ async def add_station(tx: Tx, station_id: str = "cp1", site_id: str = "north", e
     return [row.evse_id for row in rows]
 
 
-async def add_driver(tx: Tx, token: str | None = "CARD-1", **token_changes) -> uuid.UUID:
+CARD = "CARD-1"
+
+
+async def add_driver(tx: Tx, token: str | None = CARD, **token_changes) -> uuid.UUID:
     driver_id = uuid.uuid4()
     tx.session.add(DriverRow(driver_id=driver_id, name="Aiko", created_at=tx.now))
     await tx.session.flush()
@@ -87,6 +91,17 @@ async def add_car(tx: Tx, driver_id: uuid.UUID, max_charge_w: float | None) -> u
     )
     await tx.session.flush()
     return vehicle_id
+
+
+async def add_booking(tx: Tx, driver_id: uuid.UUID, evse_id: int, arrives_at, departs_at, **changes) -> uuid.UUID:
+    values = {"booking_id": uuid.uuid4(), "site_id": "north", "is_pinned": False, "need_wh": 9_000.0, "state": "booked"}
+    period = Range(arrives_at, departs_at, bounds="[)")
+    row = BookingRow(
+        driver_id=driver_id, evse_id=evse_id, period=period, created_at=tx.now, changed_at=tx.now, **(values | changes)
+    )
+    tx.session.add(row)
+    await tx.session.flush()
+    return row.booking_id
 
 
 async def dump(tx: Tx, *tables: str, without: tuple[str, ...] = ()) -> dict[str, list[dict]]:

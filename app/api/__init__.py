@@ -24,8 +24,6 @@ from app.api.v1 import (
     stations,
 )
 
-LARGEST_BODY_BYTES = 256 * 1024
-
 NOUNS = (
     sites,
     readings,
@@ -44,7 +42,7 @@ NOUNS = (
 
 def build_router() -> APIRouter:
     """Return all routes; every one but health needs a bearer token."""
-    router = APIRouter(max_body_size=LARGEST_BODY_BYTES)
+    router = APIRouter()
     router.include_router(health.router)
     for noun in NOUNS:
         router.include_router(noun.router)

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from app.api.body_limit import BodyLimit
 from app.domain.errors import BookingRefused, SunslotError
 
 log = structlog.get_logger()
@@ -103,7 +104,8 @@ def problem(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Answer every error of the application, also its router's and unexpected ones, with a problem document."""
+    """Answer every error of the application with a problem document: its router's, too large bodies, unexpected ones."""
+    app.add_middleware(BodyLimit)
     app.add_exception_handler(SunslotError, _domain_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(HTTPException, _http_problem)
@@ -132,11 +134,14 @@ async def _validation_problem(_: Request, broken: Exception) -> JSONResponse:
     return problem(STATUSES["invalid"], "invalid", TITLES["invalid"], detail, errors=errors)
 
 
-async def _http_problem(_: Request, broken: Exception) -> JSONResponse:
+async def _http_problem(request: Request, broken: Exception) -> JSONResponse:
     assert isinstance(broken, HTTPException)  # noqa: S101 - registered for this class
     status = HTTPStatus(broken.status_code)
-    code = status.name.lower()
-    return problem(status, code, status.phrase, str(broken.detail), headers=broken.headers)
+    detail = {
+        HTTPStatus.NOT_FOUND: "there is nothing at this path",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here",
+    }.get(status, str(broken.detail))
+    return problem(status, status.name.lower(), status.phrase, detail, headers=broken.headers)
 
 
 async def _unexpected_problem(request: Request, broken: Exception) -> JSONResponse:

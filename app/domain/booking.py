@@ -201,7 +201,7 @@ def alternatives(stay: Stay, bays: Sequence[Bay], held: Sequence[Held]) -> tuple
     span = stay.period.span
     found = [
         Alternative(bay.evse_id, stay.arrives_at, stay.departs_at)
-        for bay in sorted(_offered(anywhere, bays), key=lambda bay: bay.evse_id)
+        for bay in _offered(anywhere, bays)
         if _is_free(bay, anywhere, held)
     ]
     starts = sorted({ceil_slot(each.period.end_at) for each in held})
@@ -215,10 +215,11 @@ def alternatives(stay: Stay, bays: Sequence[Bay], held: Sequence[Held]) -> tuple
 
 
 def _offered(stay: Stay, bays: Iterable[Bay]) -> list[Bay]:
-    """The EVSE that was asked for; or all that may be promised for the arrival."""
+    """The EVSE that was asked for; or all that may be promised for the arrival, by id."""
     if stay.evse_id is not None:
         return [bay for bay in bays if bay.evse_id == stay.evse_id]
-    return [bay for bay in bays if bay.ready_at is None or bay.ready_at <= stay.arrives_at]
+    ready = (bay for bay in bays if bay.ready_at is None or bay.ready_at <= stay.arrives_at)
+    return sorted(ready, key=lambda bay: bay.evse_id)
 
 
 def _reachable_wh(stay: Stay, bay: Bay) -> float:

@@ -11,8 +11,11 @@ from typing import Any
 from app.ocpp_central.rpc import Payload
 from app.ocpp_central.schemas import Fault
 
+Quantity = float  # in the unit that the message names beside it, or that its field implies
+
 MOST_ROUNDS_COUNT = 4
 LONGEST_NUMBER_COUNT = 40
+LARGEST_WHOLE_COUNT = 2**53
 
 
 def mend(payload: Payload, faults_of: Callable[[Payload], list[Fault]]) -> tuple[Payload, Counter[str]]:
@@ -80,7 +83,7 @@ def _retype(holder: Any, key: str | int, value: Any, expected: set[str]) -> str:
     if "array" in expected and isinstance(value, dict):
         holder[key] = [value]
         return "object_for_array"
-    if isinstance(value, bool) or isinstance(value, dict | list):
+    if isinstance(value, bool | dict | list):
         return ""
     if "string" in expected and isinstance(value, int | float):
         holder[key] = str(value)
@@ -89,13 +92,13 @@ def _retype(holder: Any, key: str | int, value: Any, expected: set[str]) -> str:
         holder[key] = str(value).lower() == "true"
         return "text_for_boolean"
     number = as_number(value)
-    if number is None or not expected & {"number", "integer"}:
+    if number is None or abs(number) > LARGEST_WHOLE_COUNT or not expected & {"number", "integer"}:
         return ""
     holder[key] = round(number) if "integer" in expected else number
     return "text_for_number" if isinstance(value, str) else "fraction_for_integer"
 
 
-def as_number(value: Any) -> float | None:  # in the unit that the message names beside it
+def as_number(value: Any) -> Quantity | None:
     """Return a finite number from a number or its text (with a point or one comma), None from anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

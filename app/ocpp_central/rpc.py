@@ -1,7 +1,7 @@
 """OCPP-J frames: bounded decoding into values, and the spelling of our own. Pure; nothing here raises for bad input.
 
-Message ids may have 36 characters; longer ones are echoed up to `LONGEST_ID_COUNT`, because an answer that matches is worth
-more than a complaint. Texts lose NUL characters, which PostgreSQL cannot keep.
+Message ids may have 36 characters; longer ones are echoed up to `LONGEST_ID_COUNT`, because an answer that matches is
+worth more than a complaint. Texts lose NUL characters, which PostgreSQL cannot keep.
 """
 
 from dataclasses import dataclass

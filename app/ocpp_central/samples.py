@@ -1,22 +1,22 @@
 """Sampled values of both dialects, normalised: units, believable numbers, and one register and one power out of many.
 
 Which duplicate counts: periodic samples (or such without a context) before those of a trigger or a transaction's ends,
-these before clock-aligned and other ones; in that group the total before the sum of its phases. Every believable sample is
-kept for the record all the same.
+these before clock-aligned and other ones; in that group the total before the sum of its phases. Every believable
+sample is kept for the record all the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 from app.domain.facts import Sample
-from app.ocpp_central.repair import as_number
+from app.ocpp_central.repair import Quantity, as_number
 
 REGISTER = "Energy.Active.Import.Register"
 POWER, CURRENT, VOLTAGE = "Power.Active.Import", "Current.Import", "Voltage"
 NEVER_NEGATIVE = {REGISTER, POWER}
-HIGHEST = 1e10
+HIGHEST = 10**10
 HIGHEST_POWER_W = 1e6
 LARGEST_MULTIPLIER = 9
 KILO = {"kwh": "Wh", "kw": "W", "kvarh": "varh", "kvar": "var", "kva": "VA"}
@@ -36,7 +36,7 @@ DEFAULT_UNITS = (
 RANKS = {"": 0, "Sample.Periodic": 0, "Trigger": 1, "Transaction.Begin": 1, "Transaction.End": 1, "Sample.Clock": 2}
 LAST_RANK = 3
 PHASE_FAMILIES = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"), ("L1-L2", "L2-L3", "L3-L1"))
-TWO_CONDUCTORS, THREE_CONDUCTORS = 2, 3
+THREE_CONDUCTORS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RawSample:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the samples of one instant say; `doubts` are why samples were not believed, `dropped_count` unreadable ones."""
+    """What the samples of one instant say; `doubts` are why some were not believed, `dropped_count` unreadable ones."""
 
     samples: tuple[Sample, ...]
     register_wh: float | None
@@ -76,7 +76,7 @@ def read(raws: Sequence[RawSample]) -> Reading:
             doubts.append(doubt)
         else:
             samples.append(sample)
-    return Reading(tuple(samples), register_of(samples), power_of(samples), tuple(doubts), dropped_count)
+    return Reading(tuple(samples), register_wh_of(samples), power_w_of(samples), tuple(doubts), dropped_count)
 
 
 def _text(value: Any, longest_count: int) -> str:
@@ -124,54 +124,57 @@ def _rank(sample: Sample) -> tuple[bool, int]:
     return sample.location not in {"", "Outlet", "Cable"}, RANKS.get(sample.context, LAST_RANK)
 
 
-def _by_phase(samples: Sequence[Sample]) -> dict[str, float]:  # phase → value in the samples' unit
-    values: dict[str, float] = {}  # the first of several alike
+def _by_phase(samples: Sequence[Sample]) -> dict[str, Quantity]:
+    """Return values by phase, the first of several alike."""
+    values: dict[str, Quantity] = {}
     for sample in samples:
         values.setdefault(sample.phase, sample.value)
     return values
 
 
-def _total(samples: Sequence[Sample], combine: Callable[[list[float]], float] = sum) -> float | None:
+def _total(samples: Sequence[Sample]) -> Quantity | None:
     values = _by_phase(samples)
     if "" in values:
         return values[""]
     for family in PHASE_FAMILIES:
         found = [values[phase] for phase in family if phase in values]
         if found:
-            return combine(found)
+            return sum(found)
     return None
 
 
-def register_of(samples: Sequence[Sample]) -> float | None:
+def register_wh_of(samples: Sequence[Sample]) -> float | None:
     """Return the import register in Wh, phases summed; None without one."""
     return _total(_of(samples, REGISTER, "Wh"))
 
 
-def power_of(samples: Sequence[Sample]) -> float | None:
+def power_w_of(samples: Sequence[Sample]) -> float | None:
     """Return the active import power in W; from currents and voltages where it is not metered; None without either."""
     metered_w = _total(_of(samples, POWER, "W"))
     if metered_w is not None:
         return metered_w
-    currents = _by_phase(_of(samples, CURRENT, "A"))
-    voltages = _by_phase(_of(samples, VOLTAGE, "V"))
-    if not currents or not voltages:
+    currents_a = _by_phase(_of(samples, CURRENT, "A"))
+    voltages_v = _by_phase(_of(samples, VOLTAGE, "V"))
+    if not currents_a or not voltages_v:
         return None
-    derived_w = _derived(currents, voltages)
+    derived_w = _derived_w(currents_a, voltages_v)
     return derived_w if derived_w is not None and 0 <= derived_w <= HIGHEST_POWER_W else None
 
 
-def _derived(currents: dict[str, float], voltages: dict[str, float]) -> float | None:
-    """Return Σ I·V over the conductors. Between two lines of a single-phase supply one current flows twice, counted once."""
-    lines_a = [currents[phase] for family in PHASE_FAMILIES[:2] for phase in family if phase in currents]
-    mean_v = sum(voltages.values()) / len(voltages)
-    if not lines_a:
-        return currents[""] * mean_v if "" in currents else None
-    if any(phase in voltages for phase in PHASE_FAMILIES[2]):
-        if len(lines_a) == THREE_CONDUCTORS:
-            return sum(lines_a) * mean_v / sqrt(3)
-        return max(lines_a) * mean_v
+def _derived_w(currents_a: dict[str, float], voltages_v: dict[str, float]) -> float | None:
+    """Return Σ I·V over the conductors; the one current between two lines of a single-phase supply counts once."""
+    mean_v = sum(voltages_v.values()) / len(voltages_v)
+    lines = next((each for family in PHASE_FAMILIES[:2] if (each := _lines(currents_a, family))), {})
+    if not lines:
+        return currents_a[""] * mean_v if "" in currents_a else None
+    if any(phase in voltages_v for phase in PHASE_FAMILIES[2]):
+        if len(lines) == THREE_CONDUCTORS:
+            return sum(lines.values()) * mean_v / sqrt(3)
+        return max(lines.values()) * mean_v
     return sum(
-        current_a * voltages.get(f"{phase[:2]}-N", voltages.get(phase[:2], mean_v))
-        for phase, current_a in currents.items()
-        if phase[:2] in PHASE_FAMILIES[0]
+        current_a * voltages_v.get(f"{line}-N", voltages_v.get(line, mean_v)) for line, current_a in lines.items()
     )
+
+
+def _lines(currents_a: dict[str, float], family: tuple[str, ...]) -> dict[str, float]:
+    return {phase[:2]: currents_a[phase] for phase in family if phase in currents_a}

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from app.bus.subjects import site_changed, site_limits, station_orders
 from app.domain.identity import Admission, StationAdmitted, StationRefused
 from app.operations.transaction import Tx
+from app.store.base import stored_text
 from app.store.plan import LimitRow
 from app.store.station import StationRow, note_stranger, quarantine
 
@@ -28,7 +29,7 @@ async def admit(tx: Tx, identity: str, key: bytes | None, address: str) -> Admis
     attempt). Some products send the key as its hexadecimal text: both are accepted.
     """
     station = None
-    if len(identity) <= LONGEST_IDENTITY_COUNT and "\x00" not in identity:
+    if stored_text(identity, LONGEST_IDENTITY_COUNT) == identity:
         station = await tx.session.get(StationRow, identity)
     is_right = _fits(station, key)
     if station is None:

@@ -13,7 +13,7 @@ from app.store.base import stored_key, stored_text
 from app.store.plan import end_leases, forget_desired
 from app.store.session import (
     SessionRow,
-    has_ended_unseen,
+    end_message,
     message,
     running_session,
     session_by_ref,
@@ -89,8 +89,9 @@ async def _open(
     Bookings are locked before any session's row is written: the order that changing a booking has, too.
     """
     session, start_key, ref = hearing.tx.session, *names
+    end = await end_message(session, hearing.station.station_id, ref)
     running = await running_session(session, evse.evse_id)
-    is_older = running is not None and fact.offline and fact.at < running.started_at
+    is_older = end is not None or (running is not None and fact.offline and fact.at < running.started_at)
     if presented is not None:
         await lock_bookings(session, hearing.site.site_id)
     if running is not None and not is_older:
@@ -115,7 +116,9 @@ async def _open(
         is_offline_replay=fact.offline,
     )
     await _start_register(hearing, row, fact)
-    if running is not None and is_older:
+    if end is not None:
+        row.ended_at, row.end_reason = max(fact.at, end.received_at), "its end came before its start"
+    elif running is not None and is_older:
         row.ended_at, row.end_reason = running.started_at, SUPERSEDED
     session.add(row)
     await session.flush()
@@ -161,7 +164,7 @@ async def updated(hearing: Hearing, fact: SessionUpdated) -> None:
     row = await session_by_ref(hearing.tx.session, hearing.station.station_id, ref)
     evse = hearing.evses.get(fact.evse_number)
     if row is None:
-        if evse is None or await has_ended_unseen(hearing.tx.session, hearing.station.station_id, ref):
+        if evse is None or await end_message(hearing.tx.session, hearing.station.station_id, ref) is not None:
             await hearing.doubt(fact, "an update of a session that is over, or at no EVSE of the station")
             return
         await hearing.doubt(fact, "an update of an unknown session: its start was lost")

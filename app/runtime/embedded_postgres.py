@@ -30,6 +30,7 @@ READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
 ATTEMPT_TIMEOUT_S = 5.0
 POLL_S = 0.02
+UNFINISHED = ".unfinished"
 LONGEST_LOG_BYTES = 10_000_000
 SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -90,6 +91,8 @@ class EmbeddedPostgres:
 
     def _prepare(self) -> tuple[Account, Binaries]:
         """Make the data folder if there is none, and end what an earlier owner left running on it."""
+        for unfinished in self._data_dir.parent.glob(f"{self._data_dir.name}-*{UNFINISHED}"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         account = account_for(self._data_dir)
         major = int(text) if (text := _read(self._data_dir / "PG_VERSION")) else None
         binaries = find_binaries(major)
@@ -115,7 +118,7 @@ class EmbeddedPostgres:
             self._data_dir.rmdir()
         if os.path.lexists(self._data_dir):
             raise DatabaseUnavailable(f"{self._data_dir} exists and is not a data folder of PostgreSQL")
-        staging = home / f"{self._data_dir.name}-{secrets.token_hex(4)}.new"
+        staging = home / f"{self._data_dir.name}-{secrets.token_hex(4)}{UNFINISHED}"
         staging.mkdir(mode=0o700)
         try:
             account.own(staging)

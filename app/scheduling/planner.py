@@ -25,7 +25,7 @@ CROWDED_SITE_SHARE = 0.15
 STEP_COST = 4
 CHANGE_COST = 2
 BOOKING_UNMET_COST = UNMET_COST // 10
-BUFFER_SHARE = 0.5
+BUFFER_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _powers(cars: Sequence[_Car], slots: Sequence[Interval], solution: Solution)
 
 
 def _wish(demand: Demand, power_w: float, snapshot: SiteSnapshot, now: datetime) -> Wish:
-    """Return what a session should get now; within the departure buffer all it can take, for charging slows at its end."""
+    """Return what a session should get now: within the departure buffer all it can take, for charging slows down."""
     is_due = demand.departs_at - now <= snapshot.site.departure_buffer and demand.need_wh > 0
     power_w = demand.max_power_w if is_due else power_w
     return Wish(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.domain.units import energy_wh
 
 SHORTEST_TURN = timedelta(minutes=5)
+TIGHT = timedelta(minutes=30)
 HALF = 0.5
 GUARD_W = 1.0
 
@@ -43,8 +44,8 @@ def round_targets(wishes: Sequence[Wish], *, room_w: float, now: datetime) -> di
             owed_w -= wish.min_power_w
         else:
             targets[wish.key] = 0.0
-    _spread(wishes, targets, owed_w)
-    _fit(wishes, targets, room_w)
+    _spread(wishes, targets, owed_w, now)
+    _fit(wishes, targets, room_w, now)
     return targets
 
 
@@ -57,28 +58,36 @@ def _is_fresh(wish: Wish, now: datetime) -> bool:
 
 
 def _turn(wish: Wish, now: datetime) -> tuple[bool, bool, float, str]:
-    """Whose turn it is: those that must stay on, those that are on, then the least time to spare."""
-    left = wish.departs_at - now
-    spare_wh = energy_wh(wish.max_power_w, left) - wish.need_wh
-    return (not (_is_on(wish) and _is_fresh(wish, now)), not _is_on(wish), spare_wh, wish.key)
+    """Whose turn it is: those that must stay on, those that are on, then the least to spare."""
+    return (not (_is_on(wish) and _is_fresh(wish, now)), not _is_on(wish), _spare_wh(wish, now), wish.key)
 
 
-def _spread(wishes: Sequence[Wish], targets: dict[str, float], owed_w: float) -> None:
-    """Give what is still owed to sessions that are on, or take what was given too much, within their bounds."""
-    for wish in sorted(wishes, key=lambda each: (-targets[each.key], each.key)):
+def _spare_wh(wish: Wish, now: datetime) -> float:
+    """Return how much more the session could still take by departure than it needs."""
+    return energy_wh(wish.max_power_w, wish.departs_at - now) - wish.need_wh
+
+
+def _spread(wishes: Sequence[Wish], targets: dict[str, float], owed_w: float, now: datetime) -> None:
+    """Give what is still owed to sessions that are on, or take what was given too much, within their bounds.
+
+    Taken from those with the most to spare; from those with less than half an hour to spare nothing is taken.
+    """
+    spare_wh = {wish.key: _spare_wh(wish, now) for wish in wishes}
+    for wish in sorted(wishes, key=lambda each: (-spare_wh[each.key], each.key)):
         if abs(owed_w) <= GUARD_W:
             return
-        if targets[wish.key] <= 0:
+        is_tight = spare_wh[wish.key] < energy_wh(wish.max_power_w, TIGHT)
+        if targets[wish.key] <= 0 or (owed_w < 0 and is_tight):
             continue
         wanted_w = min(wish.max_power_w, max(wish.min_power_w, targets[wish.key] + owed_w))
         owed_w -= wanted_w - targets[wish.key]
         targets[wish.key] = wanted_w
 
 
-def _fit(wishes: Sequence[Wish], targets: dict[str, float], room_w: float) -> None:
-    """Lower the highest limits until all fit into the site's room; every EVSE counts at least its minimum."""
+def _fit(wishes: Sequence[Wish], targets: dict[str, float], room_w: float, now: datetime) -> None:
+    """Lower those with the most to spare until all fit into the site's room; every EVSE counts at least its minimum."""
     used_w = sum(max(targets[wish.key], wish.min_power_w) for wish in wishes)
-    for wish in sorted(wishes, key=lambda each: (-targets[each.key], each.key)):
+    for wish in sorted(wishes, key=lambda each: (-_spare_wh(each, now), each.key)):
         excess_w = used_w - room_w
         if excess_w <= GUARD_W:
             return

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     select,
     update,
 )
@@ -94,12 +95,8 @@ async def open_limits(session: AsyncSession, site_id: str) -> Sequence[LimitRow]
 
 async def newest_limits(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, LimitRow]:
     """Return the entry intended last of each session, closed or not."""
-    query = (
-        select(LimitRow)
-        .where(LimitRow.session_id.in_(session_ids))
-        .distinct(LimitRow.session_id)
-        .order_by(LimitRow.session_id, LimitRow.order_no.desc())
-    )
+    newest = select(func.max(LimitRow.order_no)).where(LimitRow.session_id.in_(session_ids))
+    query = select(LimitRow).where(LimitRow.order_no.in_(newest.group_by(LimitRow.session_id)))
     return {row.session_id: row for row in await session.scalars(query)}
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
-    exists,
     or_,
     select,
     text,
@@ -154,14 +153,14 @@ async def message(session: AsyncSession, station_id: str, business_key: str) -> 
     return await session.get(SessionMessageRow, (station_id, business_key))
 
 
-async def has_ended_unseen(session: AsyncSession, station_id: str, station_ref: str) -> bool:
-    """Whether the end of a session with this reference was recorded (maybe of one that we never knew)."""
-    is_end = exists().where(
+async def end_message(session: AsyncSession, station_id: str, station_ref: str) -> SessionMessageRow | None:
+    """Return the first recorded end of a session with this reference, maybe of one that we never knew."""
+    query = select(SessionMessageRow).where(
         SessionMessageRow.station_id == station_id,
         SessionMessageRow.station_ref == station_ref,
         SessionMessageRow.kind == "end",
     )
-    return bool(await session.scalar(select(is_end)))
+    return (await session.scalars(query.order_by(SessionMessageRow.received_at).limit(1))).first()
 
 
 METER_COLUMNS = {

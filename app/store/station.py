@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     func,
+    literal,
     select,
     tuple_,
     update,
@@ -172,7 +173,7 @@ async def quarantine(
     same = (
         update(QuarantineRow)
         .where(QuarantineRow.station_id == station_id, QuarantineRow.action == action)
-        .where(QuarantineRow.reason == reason, QuarantineRow.payload == payload)
+        .where(QuarantineRow.reason == reason, QuarantineRow.payload == literal(payload, JSONB))
         .values(received_at=now)
         .returning(QuarantineRow.quarantine_id)
     )

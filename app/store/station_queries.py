@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.pages import Page, PageAsked
@@ -48,7 +49,7 @@ async def limits_in_force(session: AsyncSession, evse_ids: Iterable[int], now: d
         select(LimitRow.evse_id, LimitRow.power_w)
         .where(LimitRow.evse_id.in_(list(evse_ids)), LimitRow.outcome == "accepted")
         .where(~LimitRow.is_closed, LimitRow.ends_at > now)
-        .distinct(LimitRow.evse_id)
+        .ext(distinct_on(LimitRow.evse_id))
         .order_by(LimitRow.evse_id, LimitRow.order_no.desc())
     )
     return {row.evse_id: row.power_w for row in await session.execute(query)}

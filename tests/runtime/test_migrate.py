@@ -1,6 +1,7 @@
 """The migrations give the schema that the rows describe, and nobody waits for ever."""
 
 import asyncio
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -10,8 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
 from app.domain.errors import DatabaseUnavailable
-from app.runtime import migrate as migration
-from app.runtime.migrate import configuration, migrate
+from app.runtime.migrate import LOCK_NO, configuration, migrate
 from app.store.base import Base, create_engine
 
 pytestmark = pytest.mark.database
@@ -51,7 +51,9 @@ async def test_the_comparison_finds_a_dropped_column(database_url):
 
 
 async def test_every_constraint_and_partial_index_of_the_rows_exists_under_its_name(database_url):
-    constraints = await names(database_url, "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace")
+    constraints = await names(
+        database_url, "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+    )
     named = {
         str(constraint.name)
         for table in Base.metadata.tables.values()
@@ -89,13 +91,12 @@ async def test_the_schema_can_be_taken_down_again(database_url):
     assert await on(database_url, down) == ["alembic_version"]
 
 
-async def test_a_migration_gives_up_when_another_one_does_not_end(empty_database_url, monkeypatch):
-    monkeypatch.setattr(migration, "TURN_TIMEOUT", "50ms")
+async def test_a_migration_gives_up_when_another_one_does_not_end(empty_database_url):
     connection = await asyncpg.connect(empty_database_url)
     try:
-        await connection.execute(f"SELECT pg_advisory_lock({migration.LOCK_NO})")
+        await connection.execute(f"SELECT pg_advisory_lock({LOCK_NO})")
         with pytest.raises(DatabaseUnavailable, match="cannot be migrated"):
-            await migrate(empty_database_url)
+            await migrate(empty_database_url, turn_timeout=timedelta(milliseconds=50))
     finally:
         await connection.close()
 

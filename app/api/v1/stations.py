@@ -19,7 +19,7 @@ class EvseIn(In):
     """An EVSE of a new station, numbered from 1 in the order given."""
 
     max_current_a: Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False, description="per phase")]
-    phase_count: Annotated[Literal[1, 3], Field(strict=True)] = 1
+    phase_count: Literal[1, 3] = 1
 
 
 class StationIn(In):

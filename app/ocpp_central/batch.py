@@ -1,0 +1,74 @@
+"""Group commit of meter values: what several stations sent while the last commit ran shares the next one. No timer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.domain.errors import DatabaseUnavailable
+from app.domain.facts import Metered
+from app.operations import metering
+from app.operations.transaction import Transactions
+
+log = structlog.get_logger()
+
+MOST_TOGETHER_COUNT = 1000
+CAPACITY_COUNT = 5000
+PATIENCE_S = 90.0
+
+Waiting = tuple[str, Sequence[Metered], "asyncio.Future[None]"]
+
+
+class MeterBatch:
+    """The writer. When its queue is full, stations wait: that is the back-pressure."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self._queue: asyncio.Queue[Waiting] = asyncio.Queue(CAPACITY_COUNT)
+
+    async def record(self, station_id: str, values: Sequence[Metered]) -> None:
+        """Return once the values are committed. Raises DatabaseUnavailable, or what the operation raises."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._queue.put((station_id, values, done))
+                await done
+        except TimeoutError:
+            raise DatabaseUnavailable("meter values could not be committed in time") from None
+
+    async def run(self) -> None:
+        """Commit until cancelled; never ends by itself."""
+        while True:
+            together = [await self._queue.get()]
+            count = len(together[0][1])
+            while count < MOST_TOGETHER_COUNT and not self._queue.empty():
+                together.append(self._queue.get_nowait())
+                count += len(together[-1][1])
+            await self._commit(together)
+
+    async def _commit(self, together: Sequence[Waiting]) -> None:
+        try:
+            async with self._transactions() as tx:
+                await metering.record_metered(tx, [(each[0], value) for each in together for value in each[1]])
+        except DatabaseUnavailable as unavailable:
+            for waiting in together:
+                _fail(waiting, unavailable)
+        except Exception as broken:  # noqa: BLE001 - one station's odd values must not stop the writer
+            await self._commit_singly(together, broken)
+        else:
+            for _, _, done in together:
+                if not done.done():
+                    done.set_result(None)
+
+    async def _commit_singly(self, together: Sequence[Waiting], broken: Exception) -> None:
+        if len(together) == 1:
+            log.error("meter_values_failed", station_id=together[0][0], error=type(broken).__name__)
+            _fail(together[0], broken)
+            return
+        for waiting in together:
+            await self._commit([waiting])
+
+
+def _fail(waiting: Waiting, broken: Exception) -> None:
+    if not waiting[2].done():
+        waiting[2].set_exception(broken)

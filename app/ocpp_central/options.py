@@ -1,0 +1,31 @@
+"""What an installation may set about the OCPP central."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CentralOptions:
+    """Port 0 means any free one. All timeouts are real time; the intervals are what stations are asked for.
+
+    `boot_wait_s` is how long a station that owes a boot is waited for, before and after it was asked for one.
+    `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 §5.3 asks for it, 1.6 does not).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9000
+    call_timeout_s: float = 30.0
+    send_timeout_s: float = 20.0
+    open_timeout_s: float = 20.0
+    close_timeout_s: float = 5.0
+    ping_interval_s: float = 60.0
+    ping_timeout_s: float = 30.0
+    boot_wait_s: float = 60.0
+    heartbeat_interval_s: int = 300
+    meter_interval_s: int = 60
+    max_frame_bytes: int = 256 * 1024
+    max_queue_count: int = 64
+    max_connection_count: int = 10_000
+    max_handshake_count: int = 8
+    failure_limit_count: int = 10
+    failure_window_s: float = 60.0
+    is_deflate_offered: bool = True

@@ -1,0 +1,189 @@
+"""Bringing one station to what is wanted: settings after a boot, proof of its defaults (R8), then the limit orders.
+
+Level-triggered: every round rereads the database, so a lost ring costs only latency. Site-limit rules: R5 an error, a
+timeout or a hang-up is recorded as unknown and frees nothing; R6 every order is a lease; R8 a default counts once it
+was installed and read back.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from app.bus import Bus
+from app.bus.subjects import station_orders
+from app.domain.commands import Accepted, ApplyProfile, Command, Outcome, ReadComposite, Rejected, WriteSetting
+from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
+from app.domain.limits import LimitOrder
+from app.domain.units import power_w
+from app.ocpp_central.boot import BootGate
+from app.operations import limits
+from app.operations.limits import DefaultDue
+from app.operations.transaction import Transactions
+from app.scheduling import profiles
+
+log = structlog.get_logger()
+
+SWEEP = timedelta(minutes=5)
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(minutes=30)
+BEYOND_LEASE_S = 1200
+TOLERANCE_A = 0.1
+
+
+class Perform(Protocol):
+    """Send a command; raises StationOffline, StationTimeout, StationFault. A late answer goes to `on_late`."""
+
+    def __call__(self, command: Command, on_late: Callable[[Outcome], None] | None = None) -> Awaitable[Outcome]:
+        """Return how it ended."""
+        ...
+
+
+class Reconciler:
+    """One station's loop. `unsettled` are the orders that were taken and have no outcome yet."""
+
+    def __init__(
+        self,
+        station_id: str,
+        transactions: Transactions,
+        bus: Bus,
+        gate: BootGate,
+        perform: Perform,
+        wanted_settings: tuple[WriteSetting, ...],
+    ) -> None:
+        self.unsettled: set[int] = set()
+        self._late: list[tuple[int, Outcome]] = []
+        self._station_id = station_id
+        self._transactions = transactions
+        self._bus = bus
+        self._gate = gate
+        self._perform = perform
+        self._wanted_settings = wanted_settings
+        self._boot_count = -1
+        self._failure_count = 0
+        self._retry_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Run until the connection ends."""
+        clock = self._transactions.clock
+        while True:
+            await self._gate.opened()
+            with self._bus.listen(station_orders(self._station_id)) as bell:
+                while self._gate.is_open:
+                    await self._settle_late()
+                    await self._after_boot()
+                    await self._prove_defaults()
+                    await self._send_orders()
+                    until_at = clock.now() + SWEEP
+                    await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
+
+    async def _after_boot(self) -> None:
+        """Once per connection and boot: ask for the metering that we need; a refusal is the station's right."""
+        if self._boot_count == self._gate.boot_count:
+            return
+        self._boot_count, self._failure_count, self._retry_at = self._gate.boot_count, 0, None
+        for setting in self._wanted_settings:
+            try:
+                outcome = await self._perform(setting)
+            except (StationTimeout, StationFault) as failed:
+                log.info("setting_unknown", station_id=self._station_id, setting=setting.name, error=failed.code)
+                continue
+            if not isinstance(outcome, Accepted):
+                log.info("setting_refused", station_id=self._station_id, setting=setting.name)
+
+    async def _prove_defaults(self) -> None:
+        """Install and read back what is not proven; what fails is tried again after 1, 2, 4 … 30 minutes."""
+        now = self._transactions.clock.now()
+        if self._retry_at is not None and now < self._retry_at:
+            return
+        async with self._transactions() as tx:
+            due = await limits.defaults_due(tx, self._station_id)
+        failed_count = 0
+        for default in due:
+            failed_count += not await self._prove(default)
+        if failed_count == 0:
+            self._failure_count, self._retry_at = 0, None
+            return
+        pause = min(FIRST_RETRY * 2 ** min(self._failure_count, 10), LONGEST_RETRY)
+        self._failure_count += 1
+        self._retry_at = self._transactions.clock.now() + pause
+
+    async def _prove(self, default: DefaultDue) -> bool:
+        try:
+            reason = await self._why_unproven(default)
+        except (StationTimeout, StationFault) as failed:
+            reason = failed.code
+        async with self._transactions() as tx:
+            try:
+                await limits.record_default(tx, self._station_id, default.evse_number, not reason)
+            except NotFound:
+                return True
+        if reason:
+            log.warning("default_unproven", station_id=self._station_id, evse_number=default.evse_number, reason=reason)
+        return not reason
+
+    async def _why_unproven(self, default: DefaultDue) -> str:
+        """Install the default and read it back; return an empty text if it holds."""
+        async with self._transactions() as tx:
+            unit = await limits.rate_unit(tx, self._station_id)
+        profile = profiles.default_profile(
+            default.evse_number, default.safe_power_w, default.w_per_a, default.phase_count, unit
+        )
+        outcome = await self._perform(ApplyProfile(default.evse_number, profile))
+        if not isinstance(outcome, Accepted):
+            return f"the default profile was refused: {outcome.reason}"
+        outcome = await self._perform(ReadComposite(default.evse_number, BEYOND_LEASE_S, unit))
+        if not isinstance(outcome, Accepted):
+            return f"it could not be read back: {outcome.reason}"
+        read_w = tail_w(outcome, default.w_per_a)
+        if read_w is None or read_w > highest_w(default):
+            return "what was read back is above the safe power"
+        return ""
+
+    async def _send_orders(self) -> None:
+        async with self._transactions() as tx:
+            orders = await limits.take_orders(tx, self._station_id)
+            unit = await limits.rate_unit(tx, self._station_id)
+        self.unsettled.update(order.order_no for order in orders)
+        for order in orders:
+            command = ApplyProfile(order.evse_number, profiles.lease_profile(order, unit))
+            await self._record(order.order_no, await self._send(order, command))
+
+    async def _send(self, order: LimitOrder, command: ApplyProfile) -> Outcome | None:
+        try:
+            return await self._perform(command, lambda outcome: self._answered_late(order.order_no, outcome))
+        except (StationTimeout, StationFault) as failed:
+            log.warning("limit_unknown", station_id=self._station_id, order_no=order.order_no, error=failed.code)
+            return None
+        except Invalid as unspeakable:
+            return Rejected(unspeakable.detail)  # no byte of it has left
+
+    async def _record(self, order_no: int, outcome: Outcome | None) -> None:
+        async with self._transactions() as tx:
+            await limits.record_outcome(tx, order_no, outcome)
+        self.unsettled.discard(order_no)
+
+    def _answered_late(self, order_no: int, outcome: Outcome) -> None:
+        self._late.append((order_no, outcome))
+        self._bus.ring(station_orders(self._station_id))
+
+    async def _settle_late(self) -> None:
+        while self._late:
+            order_no, outcome = self._late[0]
+            await self._record(order_no, outcome)
+            del self._late[0]
+
+
+def tail_w(outcome: Accepted, w_per_a: float) -> float | None:
+    """Return in W what a composite schedule ends in, behind any lease; None where it cannot be read."""
+    periods, unit = outcome.detail.get("periods"), outcome.detail.get("unit")
+    if not periods:
+        return None
+    last = periods[-1][1]
+    return float(last) if unit == "W" else power_w(last, w_per_a, 1)
+
+
+def highest_w(default: DefaultDue) -> float:
+    """Return what a read-back of this default may say at most: its power, and what rounding may add."""
+    return default.safe_power_w + TOLERANCE_A * default.w_per_a

@@ -1,0 +1,227 @@
+"""The OCPP central's own port: handshakes, and the newest authenticated socket of every station."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+import weakref
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import InvalidHeader
+from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
+from websockets.headers import parse_subprotocol
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from app.bus import Bus
+from app.domain.errors import DatabaseUnavailable
+from app.domain.identity import StationAdmitted, StationRefused
+from app.ocpp_central.batch import MeterBatch
+from app.ocpp_central.dialect import Dialect
+from app.ocpp_central.handshake import FailureLimit, choose_dialect, credentials_of, identity_of
+from app.ocpp_central.options import CentralOptions
+from app.ocpp_central.session import Session, Shared
+from app.ocpp_central.v16 import Ocpp16
+from app.ocpp_central.v201 import Ocpp201
+from app.operations import admission, limits
+from app.operations.transaction import Transactions
+
+__all__ = ["Central", "CentralOptions"]
+
+log = structlog.get_logger()
+wire_log = logging.getLogger("sunslot.websockets")
+wire_log.setLevel(logging.CRITICAL)  # its debug lines would show keys, its errors are peers that vanish
+
+DIALECTS: dict[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp201(), Ocpp16())}
+PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
+UNAUTHORIZED_TEXT = "unknown station or wrong key\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """An admitted station and what it will speak; `complaint` says why the connection is closed at once."""
+
+    station: StationAdmitted
+    dialect: Dialect | None
+    complaint: str
+
+
+class StationConnection(ServerConnection):
+    """A connection that remembers whom its handshake admitted."""
+
+    welcome: Welcome | None = None
+
+    @property
+    def address(self) -> str:
+        """The peer's address."""
+        peer = self.remote_address
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+
+class Central:
+    """Accepts stations while `serving()`. `counts` tells how often which oddity was met."""
+
+    def __init__(self, transactions: Transactions, bus: Bus, options: CentralOptions) -> None:
+        self.counts: Counter[str] = Counter()
+        self._options = options
+        self._transactions = transactions
+        self._shared = Shared(transactions, bus, options, MeterBatch(transactions), self.counts)
+        self._failures = FailureLimit(options.failure_limit_count, options.failure_window_s)
+        self._handshakes = asyncio.Semaphore(options.max_handshake_count)
+        self._sessions: dict[str, Session] = {}
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._server: Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is served; raises RuntimeError while none is."""
+        if self._server is None:
+            raise RuntimeError("the OCPP central is not serving")
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve while the context lasts; raises OSError where the port is taken."""
+        options = self._options
+        writer = asyncio.create_task(self._shared.batch.run())
+        try:
+            async with serve(
+                self._talk,
+                options.host,
+                options.port,
+                process_request=self._admit,
+                select_subprotocol=self._select_subprotocol,
+                compression=None,
+                open_timeout=options.open_timeout_s,
+                close_timeout=options.close_timeout_s,
+                ping_interval=options.ping_interval_s,
+                ping_timeout=options.ping_timeout_s,
+                max_size=options.max_frame_bytes,
+                max_queue=options.max_queue_count,
+                create_connection=StationConnection,
+                logger=wire_log,
+                server_header=None,
+            ) as self._server:
+                yield
+        finally:
+            self._server = None
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+
+    # --- handshake
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Let the handshake go on, or answer it with an HTTP error."""
+        if not isinstance(connection, StationConnection):
+            raise TypeError("not one of our connections")
+        if len(connection.server.handler_tasks) > self._options.max_connection_count:
+            self.counts["too_many_connections"] += 1
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
+        identity = identity_of(request.path)
+        if identity is None:
+            return connection.respond(HTTPStatus.NOT_FOUND, "the path must end in a station identity\n")
+        try:
+            admitted = await self._check(request, identity, connection.address)
+        except DatabaseUnavailable:
+            self.counts["handshake_without_database"] += 1
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "try again later\n")
+        if isinstance(admitted, StationRefused):
+            return self._refused(connection, identity, admitted)
+        self._failures.admitted(connection.address, identity)
+        dialect, complaint = choose_dialect(admitted.dialect, _offered(request), DIALECTS)
+        connection.welcome = Welcome(admitted, dialect, complaint)
+        if dialect is not None and dialect.wants_deflate and self._options.is_deflate_offered:
+            connection.protocol.available_extensions = enable_server_permessage_deflate(None)
+        return None
+
+    async def _check(self, request: Request, identity: str, address: str) -> StationAdmitted | StationRefused:
+        """Ask the database. What cannot be right is asked with no key and refused all the same: it costs as much."""
+        credentials = credentials_of(request.headers.get_all("Authorization"), identity)
+        async with self._handshakes, self._transactions() as tx:
+            admitted = await admission.admit(tx, identity, credentials.key, address)
+        return admitted if credentials.is_sound else StationRefused("unsound credentials")
+
+    def _refused(self, connection: StationConnection, identity: str, refused: StationRefused) -> Response:
+        self.counts["handshake_refused"] += 1
+        if self._failures.failed(connection.address, identity, time.monotonic()):
+            self.counts["handshake_too_often"] += 1
+            response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, UNAUTHORIZED_TEXT)
+            response.headers["Retry-After"] = str(int(self._options.failure_window_s))
+            return response
+        log.warning("handshake_refused", identity=identity, address=connection.address, reason=refused.reason)
+        response = connection.respond(HTTPStatus.UNAUTHORIZED, UNAUTHORIZED_TEXT)
+        response.headers["WWW-Authenticate"] = 'Basic realm="OCPP"'
+        return response
+
+    def _select_subprotocol(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        welcome = connection.welcome if isinstance(connection, StationConnection) else None
+        if welcome is None or welcome.dialect is None:
+            return None
+        chosen = Subprotocol(welcome.dialect.subprotocol)
+        return chosen if chosen in offered else None
+
+    # --- connections
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        welcome = connection.welcome if isinstance(connection, StationConnection) else None
+        if welcome is None:
+            return
+        if welcome.dialect is None:
+            self.counts["no_common_subprotocol"] += 1
+            log.warning("dialect_refused", station_id=welcome.station.station_id, reason=welcome.complaint)
+            await connection.close(PROTOCOL_ERROR, welcome.complaint[:120])
+            return
+        station_id, connection_id = welcome.station.station_id, str(uuid.uuid4())
+        session = Session(connection, station_id, welcome.dialect, self._shared, needs_boot=welcome.station.needs_boot)
+        try:
+            await self._register(session, welcome.dialect.subprotocol, connection_id)
+            await session.run()
+        except DatabaseUnavailable:
+            await connection.close(TRY_AGAIN_LATER, "try again later")
+        finally:
+            await self._unregister(session, connection_id)
+
+    async def _register(self, session: Session, dialect: str, connection_id: str) -> None:
+        """Make this the station's newest connection, in memory and in the database, in the same order."""
+        async with self._lock_of(session.station_id):
+            older = self._sessions.get(session.station_id)
+            self._sessions[session.station_id] = session
+            if older is not None:
+                older.supersede()
+            async with self._transactions() as tx:
+                await admission.connected(tx, session.station_id, dialect, connection_id)
+        log.info("station_connected", station_id=session.station_id, dialect=dialect, is_newer=older is not None)
+
+    async def _unregister(self, session: Session, connection_id: str) -> None:
+        """Forget the connection unless a newer one took its place; what was being sent is unknown (R5)."""
+        if self._sessions.get(session.station_id) is session:
+            del self._sessions[session.station_id]
+        try:
+            async with self._transactions() as tx:
+                for order_no in sorted(session.unsettled):
+                    await limits.record_outcome(tx, order_no, None)
+                await admission.disconnected(tx, session.station_id, connection_id)
+        except DatabaseUnavailable:
+            log.warning("disconnect_not_recorded", station_id=session.station_id)
+
+    def _lock_of(self, station_id: str) -> asyncio.Lock:
+        lock = self._locks.get(station_id)
+        if lock is None:
+            lock = self._locks[station_id] = asyncio.Lock()
+        return lock
+
+
+def _offered(request: Request) -> list[str]:
+    try:
+        headers = request.headers.get_all("Sec-WebSocket-Protocol")
+        return [name for header in headers for name in parse_subprotocol(header)]
+    except InvalidHeader:
+        return []

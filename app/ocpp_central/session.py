@@ -1,0 +1,282 @@
+"""One connection of one station: read, answer, command, reconcile; on hang-up everything pending fails at once.
+
+The read loop hands answers to their waiters at once and queues calls, which are handled one after the other: that is
+the ordering guarantee and, by the queue's bound, the back-pressure (full: closed with 1008). A call holds business time
+from its receipt until its answer has left. Nothing that a station sends raises out of a session.
+
+When the database is gone while a call is handled, the socket is closed with 1013 instead of an answer, and handshakes
+get 503: chargers repeat a refused transaction message a few times and then drop it, but an offline one must queue
+(OCPP 1.6 §3.7.1, OCPP 2.0.1 E04), so that nothing is lost and no acknowledgement is ever given before its commit.
+"""
+
+import asyncio
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from websockets.exceptions import ConnectionClosed
+
+from app.bus import Bus
+from app.bus.subjects import station_command
+from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
+from app.domain.facts import Metered, Recorded, Suspicious
+from app.ocpp_central.batch import MeterBatch
+from app.ocpp_central.boot import BootGate
+from app.ocpp_central.calls import StationCalls
+from app.ocpp_central.commands import StationCommands
+from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
+from app.ocpp_central.options import CentralOptions
+from app.ocpp_central.reconcile import Reconciler
+from app.ocpp_central.rpc import (
+    Call,
+    CallError,
+    CallResult,
+    Malformed,
+    Payload,
+    Problem,
+    Refusal,
+    error_text,
+    parse,
+    result_text,
+)
+from app.operations import station_facts
+from app.operations.transaction import Transactions
+
+log = structlog.get_logger()
+
+NORMAL, POLICY, INTERNAL, TRY_AGAIN_LATER = 1000, 1008, 1011, 1013
+
+
+class Socket(Protocol):
+    """What a session needs of a WebSocket."""
+
+    async def recv(self) -> str | bytes:
+        """Return the next message; raises ConnectionClosed."""
+        ...
+
+    async def send(self, message: str) -> None:
+        """Send a text message; raises ConnectionClosed."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, within a bounded time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sessions share."""
+
+    transactions: Transactions
+    bus: Bus
+    options: CentralOptions
+    batch: MeterBatch
+    counts: Counter[str]
+
+
+class Over(Exception):
+    """The session ends; how to close the socket."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+EXPECTED = (Over, StationOffline, DatabaseUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A call (or a malformed frame) waiting for its turn; `hold` keeps business time until it is closed."""
+
+    frame: Call | Malformed
+    received_at: datetime
+    hold: ExitStack
+
+
+class Session:
+    """See the module. `run` returns when the connection is over, with the socket closed."""
+
+    def __init__(self, socket: Socket, station_id: str, dialect: Dialect, shared: Shared, *, needs_boot: bool) -> None:
+        self.station_id = station_id
+        self._socket = socket
+        self._dialect = dialect
+        self._shared = shared
+        self._clock = shared.transactions.clock
+        self._gate = BootGate(needs_boot=needs_boot)
+        self._calls = StationCalls(self._send, self._clock, shared.options.call_timeout_s)
+        self._inbox: asyncio.Queue[Received] = asyncio.Queue(shared.options.max_queue_count)
+        self._superseded = asyncio.Event()
+        self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts)
+        self._reconciler = Reconciler(
+            station_id,
+            shared.transactions,
+            shared.bus,
+            self._gate,
+            self._commands.perform,
+            dialect.wanted_settings(shared.options.meter_interval_s),
+        )
+
+    @property
+    def unsettled(self) -> set[int]:
+        """The orders whose outcome is not known; to be recorded as such when the session is over (R5)."""
+        return self._reconciler.unsettled
+
+    def supersede(self) -> None:
+        """A newer connection of the station was authenticated: end at once."""
+        self._hang_up()
+        self._superseded.set()
+
+    def _hang_up(self) -> None:
+        self._calls.hang_up()
+        self._gate.hang_up()
+
+    async def run(self) -> None:
+        """Talk with the station until either side ends it."""
+        over = Over(INTERNAL, "internal error")
+        try:
+            with self._shared.bus.serve(station_command(self.station_id), self._commands.answer):
+                async with asyncio.TaskGroup() as group:
+                    for part in (self._read, self._answer_all, self._reconciler.run, self._ask_for_boot, self._watch):
+                        group.create_task(part())
+        except ExceptionGroup as ended:
+            over = self._ending(ended)
+        finally:
+            self._hang_up()
+            while not self._inbox.empty():
+                self._inbox.get_nowait().hold.close()
+        log.info("session_over", station_id=self.station_id, code=over.code, reason=over.reason)
+        await self._socket.close(over.code, over.reason)
+
+    def _ending(self, ended: ExceptionGroup[Exception]) -> Over:
+        """Return how to close: what is our fault first, then what the station must know, else an ordinary end."""
+        unexpected = [each for each in ended.exceptions if not isinstance(each, EXPECTED)]
+        if unexpected:
+            log.error("session_failed", station_id=self.station_id, exc_info=unexpected[0])
+            return Over(INTERNAL, "internal error")
+        if any(isinstance(each, DatabaseUnavailable) for each in ended.exceptions):
+            return Over(TRY_AGAIN_LATER, "try again later")
+        overs = [each for each in ended.exceptions if isinstance(each, Over)]
+        return max(overs, key=lambda over: (over.code, over.reason), default=Over(NORMAL, ""))
+
+    async def _ask_for_boot(self) -> None:
+        await self._commands.ask_for_boot(self._shared.options.boot_wait_s)
+
+    async def _watch(self) -> None:
+        await self._superseded.wait()
+        raise Over(NORMAL, "replaced by a newer connection")
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                self._take(parse(await self._socket.recv()))
+        except ConnectionClosed:
+            raise Over(NORMAL, "") from None
+        finally:
+            self._hang_up()
+
+    def _take(self, frame: Call | CallResult | CallError | Malformed) -> None:
+        if isinstance(frame, CallResult | CallError):
+            if not self._calls.settle(frame):
+                self._count("unsolicited_answer")
+            return
+        if self._inbox.full():
+            raise Over(POLICY, "too many calls at once")
+        hold = ExitStack()
+        hold.enter_context(self._clock.hold())
+        self._inbox.put_nowait(Received(frame, self._clock.now(), hold))
+
+    async def _answer_all(self) -> None:
+        while True:
+            received = await self._inbox.get()
+            with received.hold:
+                if isinstance(received.frame, Call):
+                    await self._answer(received.frame, received.received_at)
+                else:
+                    self._count("malformed_frame")
+                    await self._refuse(received.frame.message_id, received.frame.problem, received.frame.detail)
+
+    async def _answer(self, call: Call, received_at: datetime) -> None:
+        try:
+            recorded = await self._hear(call, received_at)
+            answer = self._spell(call, recorded)
+        except Refusal as refusal:
+            self._count(f"refused_{refusal.problem}")
+            log.info("call_refused", station_id=self.station_id, problem=refusal.problem, detail=refusal.detail)
+            await self._refuse(call.message_id, refusal.problem, refusal.detail)
+            return
+        await self._send(result_text(call.message_id, answer))
+        if recorded.boot_status is not None:
+            self._gate.answered(recorded.boot_status)
+
+    async def _refuse(self, message_id: str, problem: Problem, detail: str) -> None:
+        code = self._dialect.error_code(problem)
+        if code is not None:
+            await self._send(error_text(message_id, code, detail))
+
+    async def _hear(self, call: Call, received_at: datetime) -> Recorded:
+        """Record what a call says; raises Refusal, DatabaseUnavailable, Over."""
+        is_barred = self._gate.is_pending and self._dialect.is_barred_while_pending(call.action)
+        if is_barred and not self._gate.is_asked(call.action):
+            raise Refusal(Problem.SECURITY, "the station's boot is not accepted yet")
+        try:
+            decoded = self._dialect.decode(call.action, call.payload, received_at)
+            for repair, count in decoded.repairs.items():
+                self._count(f"repair_{repair}", count)
+            return await self._record(decoded)
+        except (Refusal, DatabaseUnavailable):
+            raise
+        except NotFound:
+            raise Over(POLICY, "no longer provisioned") from None
+        except Exception as broken:
+            log.error("call_failed", station_id=self.station_id, action=call.action, exc_info=True)
+            return await self._set_aside(call, received_at, broken)
+
+    async def _record(self, decoded: Decoded) -> Recorded:
+        metered = [fact for fact in decoded.facts if isinstance(fact, Metered)]
+        if metered and len(metered) == len(decoded.facts):
+            await self._shared.batch.record(self.station_id, metered)
+            return Recorded()
+        async with self._shared.transactions() as tx:
+            return await station_facts.record_facts(tx, self.station_id, decoded.facts)
+
+    async def _set_aside(self, call: Call, received_at: datetime, broken: Exception) -> Recorded:
+        """Keep a message that we failed on, so that it can be answered; refuse it if even that fails."""
+        self._count("set_aside")
+        text = repr(call.payload)[:LONGEST_PAYLOAD_COUNT]
+        reason = f"recording it failed: {type(broken).__name__}"
+        fact = Suspicious(received_at, received_at, call.action[:64], reason, text)
+        try:
+            async with self._shared.transactions() as tx:
+                return await station_facts.record_facts(tx, self.station_id, (fact,))
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.error("set_aside_failed", station_id=self.station_id, action=call.action, exc_info=True)
+            raise Refusal(Problem.INTERNAL, "the message could not be recorded") from None
+
+    def _spell(self, call: Call, recorded: Recorded) -> Payload:
+        desk = Desk(self._clock.now(), self._shared.options.heartbeat_interval_s)
+        answer = self._dialect.reply(call.action, recorded, desk)
+        if faults := self._dialect.schemas.response_faults(call.action, answer):
+            log.error("answer_invalid", station_id=self.station_id, action=call.action, detail=faults[0].detail)
+            raise Refusal(Problem.INTERNAL, "the answer cannot be spelled")
+        return answer
+
+    async def _send(self, text: str) -> None:
+        try:
+            async with asyncio.timeout(self._shared.options.send_timeout_s):
+                await self._socket.send(text)
+        except ConnectionClosed:
+            raise StationOffline("the station has hung up") from None
+        except TimeoutError:
+            raise StationOffline("the station does not read") from None
+
+    def _count(self, what: str, count: int = 1) -> None:
+        if what not in self._shared.counts:
+            log.warning("first_of_its_kind", station_id=self.station_id, what=what)
+        self._shared.counts[what] += count

@@ -1,0 +1,83 @@
+"""OCPP 2.0.1: pure translators (`decode`, `encode`) and the routing table (`handlers`). Start with `handlers`."""
+
+from datetime import datetime
+
+from app.domain.commands import Command, Outcome, Trigger, WriteSetting
+from app.domain.facts import Recorded
+from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
+from app.ocpp_central.rpc import Payload, Problem
+from app.ocpp_central.schemas import Schemas
+from app.ocpp_central.v201 import encode
+from app.ocpp_central.v201.handlers import HANDLERS
+
+# OCPP 2.0.1 part 4 §4.3. The answer to a frame without a readable id carries "-1" (§4.2.3).
+ERROR_CODES = {
+    Problem.NOT_IMPLEMENTED: "NotImplemented",
+    Problem.NOT_SUPPORTED: "NotSupported",
+    Problem.FRAME: "RpcFrameworkError",
+    Problem.MESSAGE_TYPE: "MessageTypeNotSupported",
+    Problem.FORMAT: "FormatViolation",
+    Problem.PROPERTY: "PropertyConstraintViolation",
+    Problem.OCCURRENCE: "OccurrenceConstraintViolation",
+    Problem.TYPE: "TypeConstraintViolation",
+    Problem.SECURITY: "SecurityError",
+    Problem.INTERNAL: "InternalError",
+}
+
+# Answers to what we asked for, and the boot itself (OCPP 2.0.1 B02.FR.02, B02.FR.09).
+ALWAYS_HEARD = {
+    "BootNotification",
+    "NotifyReport",
+    "NotifyMonitoringReport",
+    "NotifyCustomerInformation",
+    "NotifyDisplayMessages",
+    "ReportChargingProfiles",
+    "LogStatusNotification",
+    "FirmwareStatusNotification",
+}
+
+
+class Ocpp201:
+    """See `app.ocpp_central.dialect.Dialect`."""
+
+    subprotocol = "ocpp2.0.1"
+    is_subprotocol_optional = False
+    wants_deflate = True
+
+    def __init__(self) -> None:
+        self.schemas = Schemas("ocpp.v201", "Request")
+
+    def decode(self, action: str, payload: Payload, received_at: datetime) -> Decoded:
+        """Return what a station's call says; raises Refusal."""
+        return understand(HANDLERS, self.schemas, action, payload, received_at)
+
+    def reply(self, action: str, recorded: Recorded, desk: Desk) -> Payload:
+        """Spell the answer."""
+        return HANDLERS[action].reply(recorded, desk)
+
+    def encode(self, command: Command) -> tuple[str, Payload]:
+        """Return action and payload of a command; raises Invalid."""
+        return encode.encode(command)
+
+    def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
+        """Return how a command ended; raises ValueError."""
+        return encode.decode_outcome(command, payload)
+
+    def error_code(self, problem: Problem) -> str | None:
+        """Spell a problem."""
+        return ERROR_CODES.get(problem)
+
+    def is_barred_while_pending(self, action: str) -> bool:
+        """OCPP 2.0.1 B01.FR.10 and B02.FR.09."""
+        return action not in ALWAYS_HEARD
+
+    def solicited_by(self, command: Command) -> str | None:
+        """Return the call that a command makes the station send."""
+        return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
+
+    def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
+        """OCPP 2.0.1 J02, part 2 §2.11.4 (SampledDataCtrlr)."""
+        return (
+            WriteSetting("SampledDataCtrlr.TxUpdatedMeasurands", MEASURANDS),
+            WriteSetting("SampledDataCtrlr.TxUpdatedInterval", str(meter_interval_s)),
+        )

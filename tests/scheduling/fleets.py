@@ -1,0 +1,58 @@
+"""Random car parks for the scheduling tests."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from app.domain.intervals import Interval, slots_between
+from app.domain.snapshot import Demand, EvseSpec, IntentSource, SiteSnapshot, SiteSpec, SurplusSlot
+
+NOW = datetime(2026, 4, 1, 0, 0, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+def demand(number: int, *, hours: float, need_wh: float, max_power_w: float = 6000.0, **more: object) -> Demand:
+    values = {"power_w": None, "limit_w": None, "switched_at": None, **more}
+    return Demand(
+        session_id=f"session {number:02d}",
+        evse_id=number,
+        arrived_at=NOW,
+        departs_at=NOW + timedelta(hours=hours),
+        need_wh=need_wh,
+        max_power_w=max_power_w,
+        min_power_w=1200.0,
+        source=IntentSource.DRIVER,
+        **values,
+    )
+
+
+def snapshot(demands: list[Demand], surplus_w: list[float], limit_w: float = 20_000.0, **more: object) -> SiteSnapshot:
+    evses = tuple(
+        EvseSpec(each.evse_id, f"s{each.evse_id}", 1, 6000.0, 1200.0, 1200.0, 200.0, 1, True, True) for each in demands
+    )
+    slots = slots_between(NOW, NOW + QUARTER * len(surplus_w))
+    surplus = tuple(SurplusSlot(slot, power_w) for slot, power_w in zip(slots, surplus_w, strict=True))
+    return SiteSnapshot(
+        SiteSpec("site", "Asia/Tokyo", limit_w, 0.0, 0.0, **more), evses, tuple(demands), surplus=surplus
+    )
+
+
+@st.composite
+def parks(draw: st.DrawFn) -> SiteSnapshot:
+    count = draw(st.integers(1, 6))
+    demands = [
+        demand(
+            number,
+            hours=draw(st.integers(1, 24)) / 4,
+            need_wh=float(draw(st.integers(0, 20)) * 1000),
+            max_power_w=draw(st.sampled_from([2000.0, 3600.0, 6000.0])),
+        )
+        for number in range(1, count + 1)
+    ]
+    surplus_w = [float(draw(st.integers(0, 20)) * 1000) for _ in range(24)]
+    limit_w = float(draw(st.integers(count * 1200 + 1000, 40_000)))
+    return snapshot(demands, surplus_w, limit_w)
+
+
+def whole(window: Interval) -> float:
+    return window.span.total_seconds() / 3600
