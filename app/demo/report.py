@@ -33,7 +33,7 @@ def foresight_cars(prepared: dict[str, Any], sessions: list[dict[str, Any]]) -> 
 def _power_w(prepared: dict[str, Any], commuter: dict[str, Any]) -> float:
     station = next(each for each in prepared["stations"] if each["station_id"] == commuter["station_id"])
     nameplate_w: float = station["max_current_a"] * station["phase_count"] * prepared["voltage_v"]
-    return min(nameplate_w, float(commuter["max_power_w"]))
+    return float(min(nameplate_w, commuter["max_power_w"]))
 
 
 def default_limit_w(prepared: dict[str, Any]) -> float:

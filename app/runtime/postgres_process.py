@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from app.domain.errors import DatabaseUnavailable
 from app.runtime.postgres_account import Account
 
 INITDB_TIMEOUT_S = 120
@@ -72,17 +73,33 @@ def end_orphans(data_dir: Path) -> None:
     """End every server process that an earlier, killed owner left on the data folder (Linux only).
 
     The caller holds the folder's lock, so nobody else means them to live. Fast shutdown first, then SIGKILL; both lose
-    nothing that was committed.
+    nothing that was committed. Raises DatabaseUnavailable when a process cannot be ended.
     """
-    deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
-    for pid in server_pids(data_dir):
-        _send(pid, signal.SIGINT)
-    while pids := server_pids(data_dir):
-        if time.monotonic() > deadline_s:
-            for pid in pids:
-                _send(pid, signal.SIGKILL)
-            deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
-        time.sleep(POLL_S)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        for pid in server_pids(data_dir):
+            _send(pid, number)
+        deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
+        while pids := server_pids(data_dir):
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(POLL_S)
+        if not pids:
+            _forget_pid(data_dir)
+            return
+    raise DatabaseUnavailable(f"old server processes of {data_dir} cannot be ended: {pids}")
+
+
+def _forget_pid(data_dir: Path) -> None:
+    """Remove a pid file that names a process which is not the server: a reused number, or a zombie nobody reaps.
+
+    PostgreSQL handles dead ones itself, but takes these for a running server.
+    """
+    pid_file = data_dir / "postmaster.pid"
+    if not Path("/proc/self").exists() or not pid_file.exists():
+        return
+    first_line = pid_file.read_text().partition("\n")[0]
+    if first_line.isdigit() and Path(f"/proc/{first_line}").exists():
+        pid_file.unlink()
 
 
 def server_pids(data_dir: Path) -> list[int]:

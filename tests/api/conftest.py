@@ -1,6 +1,6 @@
 """The API on a real database: an application around the router, and callers of every role."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,8 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from app.api import build_router, install_problems
 from app.api.deps import ApiContext
@@ -55,6 +57,13 @@ class Desk:
             driver_id = (await drivers.create(tx, name)).driver_id if role is Role.DRIVER else None
             secret, _ = await access.issue(tx, role, name, driver_id)
         return self.caller(secret, driver_id)
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[EventDict]]:
+    """What was logged."""
+    with capture_logs() as logs:
+        yield logs
 
 
 @pytest.fixture

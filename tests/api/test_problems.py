@@ -106,12 +106,13 @@ async def test_a_refused_booking_carries_its_alternatives(client):
     assert (body["status"], body["alternatives"]) == (409, ["other"])
 
 
-async def test_an_unexpected_error_tells_nothing_of_our_inside(client, capsys):
+async def test_an_unexpected_error_tells_nothing_of_our_inside(client, logs):
     answer = await client.get("/fails/internal")
     assert (await problem_of(answer))["status"] == 500
     assert "swordfish" not in answer.text
     assert "RuntimeError" not in answer.text
-    assert "request_failed" in capsys.readouterr().out
+    assert [(entry["event"], entry["path"]) for entry in logs] == [("request_failed", "/fails/internal")]
+    assert logs[0]["exc_info"] is FAILURES["internal"]
 
 
 @pytest.mark.parametrize(

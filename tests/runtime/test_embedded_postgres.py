@@ -56,6 +56,24 @@ def folder():
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def fresh():
+    """A stopped cluster to copy: initdb is most of what a first start takes."""
+    path = Path(tempfile.mkdtemp(prefix="sunslot-embedded-"))
+    path.chmod(0o755)
+    server = EmbeddedPostgres(path / "postgres", is_durable=False)
+    server._prepare()
+    yield path / "postgres"
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def data_dir(fresh, folder):
+    """A data folder of this test alone that was never started."""
+    subprocess.run(["cp", "-a", fresh, folder / "postgres"], check=True)
+    return folder / "postgres"
+
+
 async def ask(url, query, *arguments):
     connection = await asyncpg.connect(url, timeout=10)
     try:
@@ -64,7 +82,7 @@ async def ask(url, query, *arguments):
         await connection.close(timeout=10)
 
 
-def start_child(data_dir, preexec=None):
+def start_child(data_dir):
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(data_dir)],
         cwd=REPOSITORY,
@@ -98,26 +116,26 @@ async def test_it_starts_empty_stops_and_finds_its_rows_again(folder):
         assert await ask(url, "SELECT number FROM kept") == 42
 
 
-async def test_nothing_that_protects_rows_is_switched_off(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
+async def test_nothing_that_protects_rows_is_switched_off(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             assert await ask(url, f"SHOW {setting}") == "on"
         assert await ask(url, "SHOW listen_addresses") == "127.0.0.1"
 
 
-async def test_only_the_password_in_its_private_file_opens_it(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
-        password = (folder / "postgres" / PASSWORD_FILE).read_text()
-        assert stat.S_IMODE((folder / "postgres" / PASSWORD_FILE).stat().st_mode) == 0o600
+async def test_only_the_password_in_its_private_file_opens_it(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
+        password = (data_dir / PASSWORD_FILE).read_text()
+        assert stat.S_IMODE((data_dir / PASSWORD_FILE).stat().st_mode) == 0o600
         assert password in url
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(url.replace(password, "wrong"), timeout=10)
 
 
-async def test_a_second_owner_of_the_data_folder_gets_one_clear_error(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
+async def test_a_second_owner_of_the_data_folder_gets_one_clear_error(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
         with pytest.raises(DatabaseUnavailable, match=rf"in use by another process \(pid {os.getpid()}\)"):
-            async with EmbeddedPostgres(folder / "postgres"):
+            async with EmbeddedPostgres(data_dir):
                 pass
         assert await ask(url, "SELECT 1") == 1
 
@@ -139,69 +157,78 @@ async def test_an_initdb_that_was_killed_halfway_leaves_nothing_behind(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["postgres", "postgres.lock", "postgres.log"]
 
 
-async def test_what_the_server_says_when_it_cannot_start_is_told(folder):
-    async with EmbeddedPostgres(folder / "postgres"):
+async def test_what_the_server_says_when_it_cannot_start_is_told(data_dir):
+    async with EmbeddedPostgres(data_dir):
         pass
-    (folder / "postgres" / "postgresql.conf").write_text("shared_buffers = 'plenty'\n")
+    (data_dir / "postgresql.conf").write_text("shared_buffers = 'plenty'\n")
     with pytest.raises(DatabaseUnavailable, match="shared_buffers"):
-        async with EmbeddedPostgres(folder / "postgres"):
+        async with EmbeddedPostgres(data_dir):
             pass
 
 
 @on_linux
-async def test_kill_9_of_everything_loses_no_committed_row(folder):
+async def test_kill_9_of_everything_loses_no_committed_row(data_dir):
     """The owner, the postmaster and every backend die at once, in the middle of writing."""
-    child = start_child(folder / "postgres")
+    child = start_child(data_dir)
     committed = last_committed(child)
-    for pid in [child.pid, *server_pids(folder / "postgres")]:
+    for pid in [child.pid, *server_pids(data_dir)]:
         os.kill(pid, signal.SIGKILL)
     child.wait(10)
     child.stdout.close()
-    assert (folder / "postgres" / "postmaster.pid").exists()
-    async with EmbeddedPostgres(folder / "postgres") as url:
+    assert (data_dir / "postmaster.pid").exists()
+    async with EmbeddedPostgres(data_dir) as url:
         assert await ask(url, "SELECT count(*) FROM kept WHERE number <= $1", committed) == committed + 1
 
 
 @on_linux
-async def test_kill_9_of_the_postmaster_alone_loses_no_committed_row(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
+async def test_kill_9_of_the_postmaster_alone_loses_no_committed_row(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
         await ask(url, "CREATE TABLE kept AS SELECT 42 AS number")
-        os.kill(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-    async with EmbeddedPostgres(folder / "postgres") as url:
+        os.kill(int((data_dir / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    async with EmbeddedPostgres(data_dir) as url:
         assert await ask(url, "SELECT number FROM kept") == 42
 
 
 @on_linux
-def test_the_server_ends_with_its_killed_owner(folder):
-    child = start_child(folder / "postgres")
-    last_committed(child, 1)
-    assert server_pids(folder / "postgres")
-    child.kill()
-    child.wait(10)
-    child.stdout.close()
-    wait_until(lambda: not server_pids(folder / "postgres"))
+async def test_a_pid_file_that_names_some_other_process_does_not_keep_it_from_starting(data_dir):
+    async with EmbeddedPostgres(data_dir):
+        pass
+    (data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}\n")
+    async with EmbeddedPostgres(data_dir) as url:
+        assert await ask(url, "SELECT 1") == 1
 
 
 @on_linux
-async def test_a_server_that_outlived_its_owner_is_ended_and_its_rows_are_there(folder):
-    first = EmbeddedPostgres(folder / "postgres")
+def test_the_server_ends_with_its_killed_owner(data_dir):
+    child = start_child(data_dir)
+    last_committed(child, 1)
+    assert server_pids(data_dir)
+    child.kill()
+    child.wait(10)
+    child.stdout.close()
+    wait_until(lambda: not server_pids(data_dir))
+
+
+@on_linux
+async def test_a_server_that_outlived_its_owner_is_ended_and_its_rows_are_there(data_dir):
+    first = EmbeddedPostgres(data_dir)
     url = await first.__aenter__()
     await ask(url, "CREATE TABLE kept AS SELECT 42 AS number")
     orphan_pid = first.pid
     first._lock.close()  # the lock goes with its process
-    async with EmbeddedPostgres(folder / "postgres") as url:
-        assert orphan_pid not in server_pids(folder / "postgres")
+    async with EmbeddedPostgres(data_dir) as url:
+        assert orphan_pid not in server_pids(data_dir)
         assert await ask(url, "SELECT number FROM kept") == 42
     await first.__aexit__(None, None, None)
 
 
 @as_root
-async def test_as_root_it_runs_as_an_unprivileged_account(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
-        owner_uid = (folder / "postgres").stat().st_uid
+async def test_as_root_it_runs_as_an_unprivileged_account(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
+        owner_uid = (data_dir).stat().st_uid
         assert owner_uid != 0
-        for pid in server_pids(folder / "postgres"):
-            assert Path(f"/proc/{pid}").stat().st_uid == owner_uid
+        for pid in server_pids(data_dir):
+            assert os.stat(f"/proc/{pid}").st_uid == owner_uid  # noqa: PTH116
         assert await ask(url, "SELECT 1") == 1
 
 
@@ -217,7 +244,7 @@ async def test_a_private_folder_of_root_becomes_a_link_to_one_that_the_account_r
 
 
 @as_root
-async def test_as_a_normal_user_it_runs_as_that_user(folder):
+def test_as_a_normal_user_it_runs_as_that_user(folder):
     entry = pwd.getpwnam("nobody")
     home = folder / "home"
     home.mkdir()
@@ -259,8 +286,8 @@ async def test_an_older_data_folder_is_served_by_programs_of_its_version(folder)
     assert (folder / "postgres" / "PG_VERSION").read_text() == "15\n"
 
 
-async def test_stopping_does_not_wait_for_clients(folder):
-    async with EmbeddedPostgres(folder / "postgres") as url:
+async def test_stopping_does_not_wait_for_clients(data_dir):
+    async with EmbeddedPostgres(data_dir) as url:
         connection = await asyncpg.connect(url)
         asleep = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
         await asyncio.sleep(0.1)
