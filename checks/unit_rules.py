@@ -35,6 +35,5 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("simulators/__main__.py", "_positive"): "any number of the command line",
     ("simulators/evse.py", "tick"): "an act, named by its verb; it returns W",
     ("simulators/profiles.py", "limit"): "A or W, as the profile's rate unit beside it says",
-    ("app/demo/report.py", "HEADROOM"): "a factor on the least limit",
     ("app/demo/report.py", "LEAST_OF_FORESIGHT"): "a share of the best solar share",
 }

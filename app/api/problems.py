@@ -104,7 +104,7 @@ def problem(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document: its router's, too large bodies, unexpected ones."""
+    """Answer every error with a problem document, also the router's own, too large bodies and unexpected ones."""
     app.add_middleware(BodyLimit)
     app.add_exception_handler(SunslotError, _domain_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)

@@ -14,7 +14,7 @@ import httpx
 from rich.console import Console
 from rich.live import Live
 
-from app.demo import cast, report, truth, view
+from app.demo import cast, report, sizing, truth, view
 from app.demo.child import Child, simulators
 from app.demo.conductor import Pace, conduct
 from app.demo.scratch import scratch_database
@@ -72,7 +72,7 @@ async def play(settings: Settings, options: DemoOptions, console: Console) -> di
             as_recorded=options.is_as_recorded,
             surplus_ratio=1.5,
         )
-        limit_w = await asyncio.to_thread(report.default_limit_w, prepared)
+        limit_w = await asyncio.to_thread(sizing.default_limit_w, prepared)
         clock = SteppedClock(datetime.fromisoformat(prepared["starts_at"]))
         settings = await stack.enter_async_context(scratch_database(settings))
         house = await stack.enter_async_context(running(settings, clock))
@@ -172,6 +172,7 @@ async def _close(child: Child, house: Running, options: DemoOptions, show: _Show
     async with house.house.transactions() as tx:
         lines = await truth.differences(tx, told["journal"])
         sent_count, accepted_count = await truth.limit_counts(tx)
+        allotted_count = await truth.minutes_allotted(tx, *show.span, show.limit_w)
     day = await asyncio.to_thread(report.figures, show.prepared, told, show.limit_w)
     day |= {
         "stations": options.stations,
@@ -179,6 +180,7 @@ async def _close(child: Child, house: Running, options: DemoOptions, show: _Show
         "as_recorded": options.is_as_recorded,
         "speed_ceiling": options.speed,
         "speed_reached": round(pace.reached, 1),
+        "minutes_limit_allotted": allotted_count,
         "limits_sent": sent_count,
         "limits_accepted": accepted_count,
         "limits_accepted_by_stations": told["limits_accepted"],

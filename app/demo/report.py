@@ -5,14 +5,12 @@ from typing import Any
 
 from rich.table import Table
 
-from app.backtest.foresight import ForesightCar, fillable_wh, least_limit_w, perfect_foresight
+from app.backtest.foresight import ForesightCar, fillable_wh, perfect_foresight
 from app.domain.units import kw_from_w, kwh_from_wh
 
 FORESIGHT_STEP = timedelta(minutes=5)
 LEAST_OF_FORESIGHT = 0.97
 FILL_TOLERANCE_WH = 500.0
-HEADROOM = 1.25
-LEAST_SHARE_OF_NAMEPLATES = 0.4
 
 
 def foresight_cars(prepared: dict[str, Any], sessions: list[dict[str, Any]]) -> list[ForesightCar]:
@@ -34,26 +32,6 @@ def _power_w(prepared: dict[str, Any], commuter: dict[str, Any]) -> float:
     station = next(each for each in prepared["stations"] if each["station_id"] == commuter["station_id"])
     nameplate_w: float = station["max_current_a"] * station["phase_count"] * prepared["voltage_v"]
     return float(min(nameplate_w, commuter["max_power_w"]))
-
-
-def default_limit_w(prepared: dict[str, Any]) -> float:
-    """Return the demo's site limit: half of the summed nameplates, or less where the day's cars allow it.
-
-    It leaves a quarter of headroom above the least limit under which every car can still be filled, so that it binds
-    without making anybody late.
-    """
-    stations = prepared["stations"]
-    nameplates_w = sum(each["max_current_a"] * each["phase_count"] * prepared["voltage_v"] for each in stations)
-    half_w = nameplates_w / 2
-    sessions = [
-        {**each, "arrived_at": each["arrives_at"], "left_at": each["leaves_at"], "requested_wh": each["need_wh"]}
-        for each in prepared["commuters"]
-    ]
-    starts_at = datetime.fromisoformat(prepared["starts_at"])
-    steps = int((datetime.fromisoformat(prepared["ends_at"]) - starts_at) / FORESIGHT_STEP)
-    least_w = least_limit_w(foresight_cars(prepared, sessions), starts_at=starts_at, step=FORESIGHT_STEP, steps=steps)
-    comfortable_w = max(HEADROOM * least_w, LEAST_SHARE_OF_NAMEPLATES * nameplates_w)
-    return round(min(half_w, comfortable_w) / 1000) * 1000.0
 
 
 def surplus_by_step(prepared: dict[str, Any], starts_at: datetime, ends_at: datetime) -> list[float]:
@@ -168,7 +146,8 @@ def table(day: dict[str, Any]) -> Table:
         f"{day['uncontrolled_minutes_over_limit']:.0f} min",
         "never",
     )
-    shown.add_row("at the limit", f"{day['minutes_at_limit']:.0f} min", "", "")
+    shown.add_row("limit allotted in full", f"{day['minutes_limit_allotted']:.0f} min", "", "")
+    shown.add_row("metered at the limit", f"{day['minutes_at_limit']:.0f} min", "", "")
     shown.add_row("cars full at departure", f"{day['departures_met_share']:.1%}", "", "")
     shown.add_row("from the grid, kWh", f"{day['grid_kwh']:.1f}", "", "")
     return shown

@@ -1,7 +1,7 @@
 """Multi-station truth: what every station believes was acknowledged, compared with what the database holds."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -9,9 +9,12 @@ from sqlalchemy import func, select
 from app.operations.transaction import Tx
 from app.store.plan import LimitRow
 from app.store.session import MeterValueRow, SessionRow
+from app.store.site import SiteRow
+from app.store.station import EvseRow, StationRow
 
 REGISTER = "Energy.Active.Import.Register"
-METER_TOLERANCE_WH = 0.51
+METER_TOLERANCE_WH = 1.01
+FULL_SHARE = 0.97
 
 
 async def differences(tx: Tx, journal: dict[str, Any]) -> list[str]:
@@ -75,3 +78,34 @@ async def limit_counts(tx: Tx) -> tuple[int, int]:
     )
     sent_count, accepted_count = (await tx.session.execute(query)).one()
     return int(sent_count), int(accepted_count)
+
+
+async def minutes_allotted(tx: Tx, starts_at: datetime, ends_at: datetime, limit_w: float) -> int:
+    """Return in how many minutes the accepted limits and the other EVSEs' safe powers together used up the site limit.
+
+    That is when the limit holds cars back, whether or not they all draw what they may.
+    """
+    safe_w = {
+        evse_id: site.safe_current_a * site.voltage_v * evse.phase_count
+        for evse_id, evse, site in await tx.session.execute(
+            select(EvseRow.evse_id, EvseRow, SiteRow)
+            .join(StationRow, StationRow.station_id == EvseRow.station_id)
+            .join(SiteRow, SiteRow.site_id == StationRow.site_id)
+        )
+    }
+    query = (
+        select(LimitRow.evse_id, LimitRow.power_w, LimitRow.outcome_at, LimitRow.ends_at, SessionRow.ended_at)
+        .join(SessionRow, SessionRow.session_id == LimitRow.session_id)
+        .where(LimitRow.outcome == "accepted")
+        .order_by(LimitRow.order_no)
+    )
+    spells = (await tx.session.execute(query)).all()
+    count, at = 0, starts_at
+    while at < ends_at:
+        held_w = dict(safe_w)
+        for evse_id, power_w, from_at, lease_ends_at, session_ended_at in spells:
+            if from_at is not None and from_at <= at < min(lease_ends_at, session_ended_at or lease_ends_at):
+                held_w[evse_id] = max(safe_w[evse_id], power_w)
+        count += sum(held_w.values()) >= FULL_SHARE * limit_w
+        at += timedelta(minutes=1)
+    return count

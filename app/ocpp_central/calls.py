@@ -61,7 +61,7 @@ class StationCalls:
             raise StationTimeout(f"no answer to {action} in time") from None
         finally:
             self._pending = None
-            if on_late is not None and not answer.done():
+            if on_late is not None and (answer.cancelled() or not answer.done()):
                 self._expect_late(message_id, on_late)
             if not answer.cancel() and not answer.cancelled():
                 answer.exception()  # seen, also where sending failed first

@@ -86,7 +86,7 @@ class Over(Exception):
         self.reason = reason
 
 
-EXPECTED = (Over, StationOffline, DatabaseUnavailable)
+EXPECTED = (Over, StationOffline, DatabaseUnavailable, NotFound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,8 @@ class Session:
             return Over(INTERNAL, "internal error")
         if any(isinstance(each, DatabaseUnavailable) for each in ended.exceptions):
             return Over(TRY_AGAIN_LATER, "try again later")
+        if any(isinstance(each, NotFound) for each in ended.exceptions):
+            return Over(POLICY, "no longer provisioned")
         overs = [each for each in ended.exceptions if isinstance(each, Over)]
         return max(overs, key=lambda over: (over.code, over.reason), default=Over(NORMAL, ""))
 
@@ -219,7 +221,7 @@ class Session:
             await self._send(error_text(message_id, code, detail))
 
     async def _hear(self, call: Call, received_at: datetime) -> Recorded:
-        """Record what a call says; raises Refusal, DatabaseUnavailable, Over."""
+        """Record what a call says; raises Refusal, DatabaseUnavailable, NotFound."""
         is_barred = self._gate.is_pending and self._dialect.is_barred_while_pending(call.action)
         if is_barred and not self._gate.is_asked(call.action):
             raise Refusal(Problem.SECURITY, "the station's boot is not accepted yet")
@@ -228,10 +230,8 @@ class Session:
             for repair, count in decoded.repairs.items():
                 self._count(f"repair_{repair}", count)
             return await self._record(decoded)
-        except (Refusal, DatabaseUnavailable):
+        except (Refusal, DatabaseUnavailable, NotFound):
             raise
-        except NotFound:
-            raise Over(POLICY, "no longer provisioned") from None
         except Exception as broken:
             log.error("call_failed", station_id=self.station_id, action=call.action, exc_info=True)
             return await self._set_aside(call, received_at, broken)
@@ -253,7 +253,7 @@ class Session:
         try:
             async with self._shared.transactions() as tx:
                 return await station_facts.record_facts(tx, self.station_id, (fact,))
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, NotFound):
             raise
         except Exception:
             log.error("set_aside_failed", station_id=self.station_id, action=call.action, exc_info=True)

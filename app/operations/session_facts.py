@@ -83,27 +83,48 @@ async def _open(
     evse: EvseRow,
     presented: Presented | None,
     names: tuple[str, str],
-) -> SessionRow:
-    """Insert the session, closing the one that still runs at its EVSE.
+) -> None:
+    """Insert the session (names: its start's key, its reference), closing the one that still runs at its EVSE.
 
     Bookings are locked before any session's row is written: the order that changing a booking has, too.
     """
-    session, start_key, ref = hearing.tx.session, *names
-    end = await end_message(session, hearing.station.station_id, ref)
+    session = hearing.tx.session
+    end = await end_message(session, hearing.station.station_id, names[1])
     running = await running_session(session, evse.evse_id)
     is_older = end is not None or (running is not None and fact.offline and fact.at < running.started_at)
     if presented is not None:
         await lock_bookings(session, hearing.site.site_id)
     if running is not None and not is_older:
         await _supersede(hearing, running, fact)
+    row = await _arrived(hearing, fact, evse, presented, names)
+    await _start_register(hearing, row, fact)
+    if end is not None:
+        row.ended_at, row.end_reason = max(fact.at, end.received_at), "its end came before its start"
+    elif running is not None and is_older:
+        row.ended_at, row.end_reason = running.started_at, SUPERSEDED
+    session.add(row)
+    await session.flush()
+    if row.ended_at is None:
+        _show_start(hearing, fact, evse)
+        hearing.ring()
+
+
+async def _arrived(
+    hearing: Hearing,
+    fact: SessionStarted | SessionUpdated,
+    evse: EvseRow,
+    presented: Presented | None,
+    names: tuple[str, str],
+) -> SessionRow:
+    """Return the new session's row with what its car wants."""
     intent = await intent_at(hearing.tx, hearing.site, evse.evse_id, presented, fact.at)
-    row = SessionRow(
+    return SessionRow(
         session_id=uuid.uuid4(),
         site_id=hearing.site.site_id,
         station_id=hearing.station.station_id,
         evse_id=evse.evse_id,
-        station_ref=ref,
-        start_key=start_key,
+        station_ref=names[1],
+        start_key=names[0],
         token=stored_text(fact.token, 255) if fact.token else None,
         driver_id=None if presented is None else presented.driver_id,
         booking_id=intent.booking_id,
@@ -115,17 +136,6 @@ async def _open(
         max_charge_w=intent.max_charge_w,
         is_offline_replay=fact.offline,
     )
-    await _start_register(hearing, row, fact)
-    if end is not None:
-        row.ended_at, row.end_reason = max(fact.at, end.received_at), "its end came before its start"
-    elif running is not None and is_older:
-        row.ended_at, row.end_reason = running.started_at, SUPERSEDED
-    session.add(row)
-    await session.flush()
-    if row.ended_at is None:
-        _show_start(hearing, fact, evse)
-        hearing.ring()
-    return row
 
 
 async def _start_register(hearing: Hearing, row: SessionRow, fact: SessionStarted | SessionUpdated) -> None:

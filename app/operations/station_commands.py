@@ -14,7 +14,7 @@ from app.operations.transaction import Tx
 from app.store import session_queries, station_queries
 
 LIMIT_SETTING = re.compile(
-    r"power|current|amp|watt|limit|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
+    r"power|current|(?<!s)amp|watt|limit|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
     r"|load.?(balanc|manag|shar)|factory",
     re.IGNORECASE,
 )

@@ -15,7 +15,7 @@ from app.operations.transaction import Transactions
 from app.runtime.supervise import Health, supervise
 
 REPLAN_AT_LEAST = timedelta(minutes=5)
-REPLAN_PATIENCE = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=1)
 BOOKING_SWEEP = timedelta(minutes=5)
 
 WentWell = Callable[[], None]
@@ -71,7 +71,7 @@ class SiteLoops:
     async def _collect(self, bell: Subscription) -> None:
         """Give the rings that belong together a second to arrive."""
         clock = self._transactions.clock
-        until_at = clock.now() + REPLAN_PATIENCE
+        until_at = clock.now() + PATIENCE
         while clock.now() < until_at:
             await bell.next(until_at)
 
@@ -81,7 +81,8 @@ class SiteLoops:
                 async with self._transactions() as tx:
                     wake_at = await limits.allocate_site(tx, site_id)
                 went_well()
-                await bell.next(wake_at)
+                if await bell.next(wake_at):
+                    await self._collect(bell)
 
     async def _sweep_bookings(self, went_well: WentWell) -> None:
         clock = self._transactions.clock

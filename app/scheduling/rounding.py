@@ -32,21 +32,21 @@ def round_targets(wishes: Sequence[Wish], *, room_w: float, now: datetime) -> di
     `room_w` is what all plugged-in EVSEs together may be allowed. Who is on stays on for at least 5 minutes and who is
     off stays off for as long, unless the plan gives it its full power (it is late).
     """
-    targets = {wish.key: min(wish.power_w, wish.max_power_w) for wish in wishes if wish.power_w >= wish.min_power_w}
-    small = [wish for wish in wishes if wish.key not in targets]
+    targets_w = {wish.key: min(wish.power_w, wish.max_power_w) for wish in wishes if wish.power_w >= wish.min_power_w}
+    small = [wish for wish in wishes if wish.key not in targets_w]
     owed_w = sum(wish.power_w for wish in small)
     for wish in sorted(small, key=lambda each: _turn(each, now)):
         must_stay = _is_on(wish) and _is_fresh(wish, now)
         may_start = _is_on(wish) or not _is_fresh(wish, now)
         wants = wish.power_w > GUARD_W and owed_w >= HALF * wish.min_power_w
         if must_stay or (may_start and wants):
-            targets[wish.key] = wish.min_power_w
+            targets_w[wish.key] = wish.min_power_w
             owed_w -= wish.min_power_w
         else:
-            targets[wish.key] = 0.0
-    _spread(wishes, targets, owed_w, now)
-    _fit(wishes, targets, room_w, now)
-    return targets
+            targets_w[wish.key] = 0.0
+    _spread(wishes, targets_w, owed_w, now)
+    _fit(wishes, targets_w, room_w, now)
+    return targets_w
 
 
 def _is_on(wish: Wish) -> bool:
@@ -67,7 +67,7 @@ def _spare_wh(wish: Wish, now: datetime) -> float:
     return energy_wh(wish.max_power_w, wish.departs_at - now) - wish.need_wh
 
 
-def _spread(wishes: Sequence[Wish], targets: dict[str, float], owed_w: float, now: datetime) -> None:
+def _spread(wishes: Sequence[Wish], targets_w: dict[str, float], owed_w: float, now: datetime) -> None:
     """Give what is still owed to sessions that are on, or take what was given too much, within their bounds.
 
     Taken from those with the most to spare; from those with less than half an hour to spare nothing is taken.
@@ -77,21 +77,21 @@ def _spread(wishes: Sequence[Wish], targets: dict[str, float], owed_w: float, no
         if abs(owed_w) <= GUARD_W:
             return
         is_tight = spare_wh[wish.key] < energy_wh(wish.max_power_w, TIGHT)
-        if targets[wish.key] <= 0 or (owed_w < 0 and is_tight):
+        if targets_w[wish.key] <= 0 or (owed_w < 0 and is_tight):
             continue
-        wanted_w = min(wish.max_power_w, max(wish.min_power_w, targets[wish.key] + owed_w))
-        owed_w -= wanted_w - targets[wish.key]
-        targets[wish.key] = wanted_w
+        wanted_w = min(wish.max_power_w, max(wish.min_power_w, targets_w[wish.key] + owed_w))
+        owed_w -= wanted_w - targets_w[wish.key]
+        targets_w[wish.key] = wanted_w
 
 
-def _fit(wishes: Sequence[Wish], targets: dict[str, float], room_w: float, now: datetime) -> None:
+def _fit(wishes: Sequence[Wish], targets_w: dict[str, float], room_w: float, now: datetime) -> None:
     """Lower those with the most to spare until all fit into the site's room; every EVSE counts at least its minimum."""
-    used_w = sum(max(targets[wish.key], wish.min_power_w) for wish in wishes)
+    used_w = sum(max(targets_w[wish.key], wish.min_power_w) for wish in wishes)
     for wish in sorted(wishes, key=lambda each: (-_spare_wh(each, now), each.key)):
         excess_w = used_w - room_w
         if excess_w <= GUARD_W:
             return
-        lowered_w = max(wish.min_power_w, targets[wish.key] - excess_w)
-        if targets[wish.key] > lowered_w:
-            used_w -= targets[wish.key] - lowered_w
-            targets[wish.key] = lowered_w
+        lowered_w = max(wish.min_power_w, targets_w[wish.key] - excess_w)
+        if targets_w[wish.key] > lowered_w:
+            used_w -= targets_w[wish.key] - lowered_w
+            targets_w[wish.key] = lowered_w

@@ -48,16 +48,16 @@ def expected_surplus(
             slots.append(SurplusSlot(slot, measured_w))
             continue
         ahead = (slot.start_at - now) / RELAXATION
-        sun_w = _at(slot, starts_at, step, pv_w)
+        sun_w = _power_w_at(slot, starts_at, step, pv_w)
         if sun_w is None:
             slots.append(SurplusSlot(slot, (measured_w or 0.0) * math.exp(-ahead)))
             continue
-        load_w = _at(slot, starts_at, step, building_w) or 0.0
+        load_w = _power_w_at(slot, starts_at, step, building_w) or 0.0
         slots.append(SurplusSlot(slot, max(0.0, sun_w * (1 + (ratio - 1) * math.exp(-ahead)) - load_w)))
     return tuple(slots)
 
 
-def _at(slot: Interval, starts_at: datetime, step: timedelta, powers_w: Sequence[float]) -> float | None:
+def _power_w_at(slot: Interval, starts_at: datetime, step: timedelta, powers_w: Sequence[float]) -> float | None:
     """Return the forecast's mean power at the middle of a slot; None outside of it."""
     number = (slot.start_at + slot.span / 2 - starts_at) // step
     return powers_w[number] if 0 <= number < len(powers_w) else None

@@ -74,16 +74,22 @@ def problems() -> list[str]:
 
 @pytest.fixture
 def context(transactions, bus, clock, problems) -> ApiContext:
-    return ApiContext(transactions, bus, clock, lambda: list(problems), command_timeout_s=0.3)
+    return ApiContext(transactions, bus, clock, lambda: list(problems), command_timeout_s=10)
 
 
-@pytest.fixture
-def app(context) -> FastAPI:
+@pytest.fixture(scope="session")
+def assembled() -> FastAPI:
+    """The application; building its routes takes longer than most tests."""
     app = FastAPI(title="Sunslot", openapi_url=None, docs_url=None, redoc_url=None)
     install_problems(app)
     app.include_router(build_router())
-    app.state.api = context
     return app
+
+
+@pytest.fixture
+def app(assembled, context) -> FastAPI:
+    assembled.state.api = context
+    return assembled
 
 
 @pytest.fixture

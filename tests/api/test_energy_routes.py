@@ -1,5 +1,6 @@
 """Sites, their readings, forecasts, plans, sessions and flexibility, as callers see them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -53,7 +54,7 @@ async def test_a_new_site_has_defaults_wakes_the_loops_and_exists_once(operator,
     assert (again.status_code, again.json()["errors"][0]["field"]) == (409, "site_id")
 
 
-async def test_a_sites_change_is_partial_and_a_new_safe_current_must_be_proven(operator, site, bus, clock, transactions):
+async def test_a_sites_change_is_partial_and_a_safe_current_must_be_proven(operator, site, bus, clock, transactions):
     async with transactions() as tx:
         for row in await tx.session.scalars(select(EvseRow)):
             row.default_verified_at = tx.now
@@ -201,9 +202,7 @@ async def test_the_etag_is_the_plans_and_saves_the_answer_until_the_next_plan(de
 
 async def test_behind_too_few_cars_no_number_is_told(app, context, desk, plugged):
     grid = await desk.with_role(Role.GRID)
-    app.state.api = type(context)(
-        context.transactions, context.bus, context.clock, context.readiness, least_vehicle_count=2
-    )
+    app.state.api = replace(context, least_vehicle_count=2)
     offer = await grid.ok("GET", "/v1/flexibility?site_id=north")
     assert offer["suppressed"] == "fewer than 2 vehicles are behind these numbers"
     assert offer["connected"] is None

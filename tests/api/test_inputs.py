@@ -153,8 +153,8 @@ CASES = [
 
 async def test_every_bad_input_is_answered_with_422_its_field_and_the_reason(operator, driver, site):
     found, expected = {}, {}
-    for method, path, body, field, reason in CASES:
-        path = path.replace("{driver}", str(driver.driver_id))
+    for method, place, body, field, reason in CASES:
+        path = place.replace("{driver}", str(driver.driver_id))
         content = None if body is None else json.dumps(body).replace("{driver}", str(driver.driver_id))
         answer = await operator.client.request(
             method, path, content=content, headers={"content-type": "application/json"}

@@ -158,4 +158,3 @@ async def test_a_body_that_grows_too_large_on_the_way_is_cut_off(client):
     answer = await client.post("/takes", content=chunks(), headers={"content-type": "application/json"})
     assert (await problem_of(answer))["status"] == 413
     assert sent_bytes >= LARGEST_BODY_BYTES
-

@@ -115,9 +115,7 @@ async def test_every_route_refuses_every_wrong_role_and_no_right_one(app, desk):
 
 async def test_the_openapi_document_describes_every_route_with_its_problems(app, operator):
     document = await operator.ok("GET", "/v1/openapi.json")
-    described = {
-        (method.upper(), path) for path, operations in document["paths"].items() for method in operations
-    }
+    described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
     assert described == routes_of(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
@@ -199,20 +200,18 @@ async def test_a_session_is_stopped_by_its_id_and_only_at_its_station(operator, 
     assert (await operator.send("POST", "/v1/stations/none/commands/stop", body)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
+async def test_what_the_station_answers_is_a_normal_answer(operator, site, served):
+    for outcome, expected in (
         (Accepted({"values": {"a": "b"}}), {"outcome": "accepted", "reason": "", "detail": {"values": {"a": "b"}}}),
         (Rejected("Occupied"), {"outcome": "rejected", "reason": "Occupied", "detail": {}}),
         (Unsupported("no such feature"), {"outcome": "unsupported", "reason": "no such feature", "detail": {}}),
-    ],
-)
-async def test_what_the_station_answers_is_a_normal_answer(operator, site, served, outcome, expected):
-    served[1][0] = outcome
-    assert await operator.ok("POST", f"{COMMANDS}/read-settings", {}) == expected
+    ):
+        served[1][0] = outcome
+        assert await operator.ok("POST", f"{COMMANDS}/read-settings", {}) == expected
 
 
-async def test_what_the_station_does_not_answer_is_a_problem(operator, site, served, bus):
+async def test_what_the_station_does_not_answer_is_a_problem(operator, site, served, bus, app, context):
+    app.state.api = replace(context, command_timeout_s=0.05)
     served[1][0] = StationFault("FormationViolation")
     answer = await operator.send("POST", f"{COMMANDS}/reset", {})
     assert (answer.status_code, answer.json()["code"]) == (502, "station_fault")
@@ -228,33 +227,33 @@ async def test_what_the_station_does_not_answer_is_a_problem(operator, site, ser
     assert (await operator.send("POST", "/v1/stations/none/commands/reset", {})).status_code == 404
 
 
-@pytest.mark.parametrize(("name", "body"), [("clear-profiles", {}), ("reset", {})])
-@pytest.mark.parametrize("answer", [Accepted(), Rejected("no"), StationFault("broken")])
+@pytest.mark.parametrize("name", ["clear-profiles", "reset"])
 async def test_before_and_after_profiles_may_be_lost_the_defaults_are_unproven(
-    operator, site, transactions, bus, clock, name, body, answer
+    operator, site, transactions, bus, clock, name
 ):
     """Also when the station's session proves them again while the command is on its way."""
-    await verify(transactions)
     seen = []
+    answers = [Accepted(), Rejected("no"), StationFault("broken")]
 
     async def serve(command):
-        seen.append(await unverified_count(transactions))
-        with bus.listen(station_orders("one")) as orders:
-            assert not await orders.next(clock.at)
+        seen.append((await unverified_count(transactions), await orders.next(clock.at)))
         await verify(transactions)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]
 
     with ExitStack() as stack:
         stack.enter_context(bus.serve(station_command("one"), serve))
         orders = stack.enter_context(bus.listen(station_orders("one")))
         limits = stack.enter_context(bus.listen(site_limits("north")))
-        await operator.send("POST", f"{COMMANDS}/{name}", body)
-        assert seen == [2]
-        assert await unverified_count(transactions) == 2
-        assert await orders.next(clock.at)
-        assert await limits.next(clock.at)
+        while answers:
+            await verify(transactions)
+            await operator.send("POST", f"{COMMANDS}/{name}", {})
+            assert seen.pop() == (2, False), "counted at nameplate, and nobody asked to prove it yet"
+            assert await unverified_count(transactions) == 2
+            assert await orders.next(clock.at)
+            assert await limits.next(clock.at)
+            answers.pop(0)
 
 
 async def test_harmless_commands_leave_the_proof_alone(operator, site, transactions, served):

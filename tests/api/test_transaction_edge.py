@@ -4,12 +4,9 @@ import asyncio
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.api import build_router, install_problems
 from app.api.deps import ApiContext
-from app.bus.local import LocalBus
 from app.domain.identity import Role
 from app.operations import access, sites
 from app.operations.transaction import Transactions
@@ -68,18 +65,12 @@ async def test_a_refused_request_stores_nothing(operator, transactions):
 
 
 @pytest.fixture
-async def lost(unused_tcp_port, clock):
+async def lost(assembled, unused_tcp_port, bus, clock):
     """A client of an API whose database is away."""
     engine = create_engine(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none")
-    app = FastAPI(openapi_url=None)
-    install_problems(app)
-    app.include_router(build_router())
-    bus = LocalBus(clock)
-    app.state.api = ApiContext(Transactions(engine, bus, clock), bus, clock, list)
-    headers = {"Authorization": "Bearer x"}
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
-    ) as client:
+    assembled.state.api = ApiContext(Transactions(engine, bus, clock), bus, clock, list)
+    transport, headers = httpx.ASGITransport(assembled), {"Authorization": "Bearer x"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         yield client
     await engine.dispose()
 

@@ -141,7 +141,8 @@ def test_an_evse_with_nothing_on_it_is_displaced_by_no_moves():
 @st.composite
 def timetables(draw) -> tuple[tuple[Bay, ...], tuple[Held, ...]]:
     """EVSEs, and bookings on them that do not overlap."""
-    bays = tuple(Bay(evse_id, draw(st.sampled_from([3_000.0, 6_000.0]))) for evse_id in range(1, draw(st.integers(2, 5))))
+    nameplates_w = draw(st.lists(st.sampled_from([3_000.0, 6_000.0]), min_size=1, max_size=4))
+    bays = tuple(Bay(evse_id, nameplate_w) for evse_id, nameplate_w in enumerate(nameplates_w, start=1))
     there = []
     for bay in bays:
         at_hour = 0

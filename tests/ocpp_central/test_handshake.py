@@ -105,9 +105,10 @@ async def test_a_user_that_is_not_the_identity_is_refused_even_without_security_
 
 @pytest.mark.database
 async def test_a_key_sent_as_hexadecimal_text_is_accepted(start, park):
-    async with start() as central, plugged(
-        central.port, "cp16", V16, authorization=basic("cp16", KEY.hex().encode())
-    ) as charger:
+    async with (
+        start() as central,
+        plugged(central.port, "cp16", V16, authorization=basic("cp16", KEY.hex().encode())) as charger,
+    ):
         assert "currentTime" in await charger.call("Heartbeat", {})
 
 
@@ -154,44 +155,38 @@ async def test_without_a_database_handshakes_get_503(start, park, transactions):
 
 
 @pytest.mark.database
-@pytest.mark.parametrize(
-    ("identity", "offered", "spoken"),
-    [
-        ("cp16", [V201, V16], V16),
-        ("cp16", [], None),
-        ("cp201", [V16, V201], V201),
-        ("free", [V16, V201], V16),
-        ("free", ["ocpp2.1", V201], V201),
-    ],
-)
-async def test_the_provisioned_dialect_is_spoken_1_6j_3_2(start, park, transactions, identity, offered, spoken):
+async def test_the_provisioned_dialect_is_spoken_1_6j_3_2(start, park, transactions):
     async with transactions() as tx:
         await add_station(tx, "free", dialect=None, connection_id=None)
-    async with start() as central, plugged(central.port, identity, *offered) as charger:
-        assert charger.socket.subprotocol == spoken
-        assert "currentTime" in await charger.call("Heartbeat", {})
+    async with start() as central:
+        for identity, offered, spoken in (
+            ("cp16", [V201, V16], V16),
+            ("cp16", [], None),
+            ("cp201", [V16, V201], V201),
+            ("free", [V16, V201], V16),
+            ("free", ["ocpp2.1", V201], V201),
+        ):
+            async with plugged(central.port, identity, *offered) as charger:
+                assert charger.socket.subprotocol == spoken
+                assert "currentTime" in await charger.call("Heartbeat", {})
 
 
 @pytest.mark.database
-@pytest.mark.parametrize(
-    ("identity", "offered", "reason"),
-    [
-        ("cp16", ["ocpp1.5"], "provisioned for ocpp1.6"),
-        ("cp201", [V16], "provisioned for ocpp2.0.1"),
-        ("cp201", [], "provisioned for ocpp2.0.1"),
-        ("free", [], "no common subprotocol"),
-    ],
-)
-async def test_without_a_common_subprotocol_the_handshake_completes_then_closes_1_6j_3_2(
-    start, park, transactions, identity, offered, reason
-):
+async def test_without_a_common_subprotocol_the_handshake_completes_then_closes_1_6j_3_2(start, park, transactions):
     async with transactions() as tx:
         await add_station(tx, "free", dialect=None, connection_id=None)
-    async with start() as central, plugged(central.port, identity, *offered) as charger:
-        assert charger.socket.subprotocol is None
-        code, why = await charger.closed()
-        assert code == 1002
-        assert reason in why
+    async with start() as central:
+        for identity, offered, reason in (
+            ("cp16", ["ocpp1.5"], "provisioned for ocpp1.6"),
+            ("cp201", [V16], "provisioned for ocpp2.0.1"),
+            ("cp201", [], "provisioned for ocpp2.0.1"),
+            ("free", [], "no common subprotocol"),
+        ):
+            async with plugged(central.port, identity, *offered) as charger:
+                assert charger.socket.subprotocol is None
+                code, why = await charger.closed()
+                assert code == 1002
+                assert reason in why
 
 
 @pytest.mark.database
@@ -207,7 +202,9 @@ async def test_deflate_is_negotiated_for_2_0_1_only(start, park):
 
 
 @pytest.mark.database
-async def test_the_newest_socket_wins_at_once_and_the_late_end_of_the_old_one_changes_nothing(start, park, transactions):
+async def test_the_newest_socket_wins_at_once_and_the_late_end_of_the_old_one_changes_nothing(
+    start, park, transactions
+):
     async with start() as central, plugged(central.port, "cp16", V16) as old:
         await old.call("Heartbeat", {})
         async with plugged(central.port, "cp16", V16) as new:

@@ -1,6 +1,7 @@
 """The embedded server: real, durable, ours alone. These tests start clusters of their own."""
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -23,6 +25,7 @@ from app.runtime.postgres_process import server_pids
 
 pytestmark = pytest.mark.database
 
+quick = partial(EmbeddedPostgres, is_durable=False)
 REPOSITORY = Path(__file__).resolve().parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes accounts")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="parent death signals and /proc are Linux'")
@@ -124,7 +127,7 @@ async def test_nothing_that_protects_rows_is_switched_off(data_dir):
 
 
 async def test_only_the_password_in_its_private_file_opens_it(data_dir):
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         password = (data_dir / PASSWORD_FILE).read_text()
         assert stat.S_IMODE((data_dir / PASSWORD_FILE).stat().st_mode) == 0o600
         assert password in url
@@ -133,9 +136,9 @@ async def test_only_the_password_in_its_private_file_opens_it(data_dir):
 
 
 async def test_a_second_owner_of_the_data_folder_gets_one_clear_error(data_dir):
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         with pytest.raises(DatabaseUnavailable, match=rf"in use by another process \(pid {os.getpid()}\)"):
-            async with EmbeddedPostgres(data_dir):
+            async with quick(data_dir):
                 pass
         assert await ask(url, "SELECT 1") == 1
 
@@ -144,37 +147,36 @@ async def test_a_folder_that_holds_something_else_is_left_alone(folder):
     (folder / "postgres").mkdir()
     (folder / "postgres" / "thesis.txt").write_text("mine")
     with pytest.raises(DatabaseUnavailable, match="not a data folder"):
-        async with EmbeddedPostgres(folder / "postgres"):
+        async with quick(folder / "postgres"):
             pass
     assert (folder / "postgres" / "thesis.txt").read_text() == "mine"
     assert [path.name for path in folder.glob("*.unfinished")] == []
 
 
-async def test_an_initdb_that_was_killed_halfway_leaves_nothing_behind(folder):
+async def test_an_initdb_that_was_killed_halfway_leaves_nothing_behind(folder, data_dir):
     (folder / "postgres-0a0b0c0d.unfinished" / "data").mkdir(parents=True)
-    async with EmbeddedPostgres(folder / "postgres") as url:
+    async with quick(data_dir) as url:
         assert await ask(url, "SELECT 1") == 1
     assert sorted(path.name for path in folder.iterdir()) == ["postgres", "postgres.lock", "postgres.log"]
 
 
 async def test_what_the_server_says_when_it_cannot_start_is_told(data_dir):
-    async with EmbeddedPostgres(data_dir):
+    async with quick(data_dir):
         pass
     (data_dir / "postgresql.conf").write_text("shared_buffers = 'plenty'\n")
     with pytest.raises(DatabaseUnavailable, match="shared_buffers"):
-        async with EmbeddedPostgres(data_dir):
+        async with quick(data_dir):
             pass
 
 
 @on_linux
 async def test_kill_9_of_everything_loses_no_committed_row(data_dir):
     """The owner, the postmaster and every backend die at once, in the middle of writing."""
-    child = start_child(data_dir)
-    committed = last_committed(child)
-    for pid in [child.pid, *server_pids(data_dir)]:
-        os.kill(pid, signal.SIGKILL)
-    child.wait(10)
-    child.stdout.close()
+    with start_child(data_dir) as child:
+        committed = last_committed(child)
+        for pid in [*server_pids(data_dir), child.pid]:
+            with contextlib.suppress(ProcessLookupError):  # backends follow their postmaster by themselves
+                os.kill(pid, signal.SIGKILL)
     assert (data_dir / "postmaster.pid").exists()
     async with EmbeddedPostgres(data_dir) as url:
         assert await ask(url, "SELECT count(*) FROM kept WHERE number <= $1", committed) == committed + 1
@@ -191,32 +193,30 @@ async def test_kill_9_of_the_postmaster_alone_loses_no_committed_row(data_dir):
 
 @on_linux
 async def test_a_pid_file_that_names_some_other_process_does_not_keep_it_from_starting(data_dir):
-    async with EmbeddedPostgres(data_dir):
+    async with quick(data_dir):
         pass
     (data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}\n")
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         assert await ask(url, "SELECT 1") == 1
 
 
 @on_linux
 def test_the_server_ends_with_its_killed_owner(data_dir):
-    child = start_child(data_dir)
-    last_committed(child, 1)
-    assert server_pids(data_dir)
-    child.kill()
-    child.wait(10)
-    child.stdout.close()
+    with start_child(data_dir) as child:
+        last_committed(child, 1)
+        assert server_pids(data_dir)
+        child.kill()
     wait_until(lambda: not server_pids(data_dir))
 
 
 @on_linux
 async def test_a_server_that_outlived_its_owner_is_ended_and_its_rows_are_there(data_dir):
-    first = EmbeddedPostgres(data_dir)
+    first = quick(data_dir)
     url = await first.__aenter__()
     await ask(url, "CREATE TABLE kept AS SELECT 42 AS number")
     orphan_pid = first.pid
     first._lock.close()  # the lock goes with its process
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         assert orphan_pid not in server_pids(data_dir)
         assert await ask(url, "SELECT number FROM kept") == 42
     await first.__aexit__(None, None, None)
@@ -224,7 +224,7 @@ async def test_a_server_that_outlived_its_owner_is_ended_and_its_rows_are_there(
 
 @as_root
 async def test_as_root_it_runs_as_an_unprivileged_account(data_dir):
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         owner_uid = (data_dir).stat().st_uid
         assert owner_uid != 0
         for pid in server_pids(data_dir):
@@ -237,7 +237,7 @@ async def test_a_private_folder_of_root_becomes_a_link_to_one_that_the_account_r
     private = folder / "private"
     private.mkdir(mode=0o700)
     for _ in range(2):
-        async with EmbeddedPostgres(private / "postgres", system_dir=folder / "system") as url:
+        async with quick(private / "postgres", system_dir=folder / "system") as url:
             assert await ask(url, "SELECT 1") == 1
         assert (private / "postgres").readlink().parent == folder / "system"
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
@@ -287,7 +287,7 @@ async def test_an_older_data_folder_is_served_by_programs_of_its_version(folder)
 
 
 async def test_stopping_does_not_wait_for_clients(data_dir):
-    async with EmbeddedPostgres(data_dir) as url:
+    async with quick(data_dir) as url:
         connection = await asyncpg.connect(url)
         asleep = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
         await asyncio.sleep(0.1)

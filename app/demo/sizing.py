@@ -1,0 +1,49 @@
+"""How large the demo's site limit is: at most half of the summed nameplates, and small enough to bind."""
+
+from datetime import datetime
+from typing import Any
+
+from app.backtest.foresight import ForesightCar, least_limit_w
+from app.demo.report import FORESIGHT_STEP, foresight_cars, surplus_by_step
+from app.domain.units import energy_wh, mean_power_w
+
+HEADROOM_RATIO = 1.25
+BINDING_SHARE = 0.95
+BUSIEST_STEPS = 6
+WHOLE_W = 1000.0
+
+
+def default_limit_w(prepared: dict[str, Any]) -> float:
+    """Return the site limit of a day that was prepared: whole kW, at most half of the summed nameplates.
+
+    Below that it is what charging on sun alone would exceed for half an hour, so that it binds; but never less than a
+    quarter above the least limit under which every car can still be filled.
+    """
+    stations = prepared["stations"]
+    nameplates_w = sum(each["max_current_a"] * each["phase_count"] * prepared["voltage_v"] for each in stations)
+    starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
+    sessions = [
+        {**each, "arrived_at": each["arrives_at"], "left_at": each["leaves_at"], "requested_wh": each["need_wh"]}
+        for each in prepared["commuters"]
+    ]
+    cars = foresight_cars(prepared, sessions)
+    surplus_w = surplus_by_step(prepared, starts_at, ends_at)
+    least_w = least_limit_w(cars, starts_at=starts_at, step=FORESIGHT_STEP, steps=len(surplus_w))
+    busy_w = BINDING_SHARE * busiest_w(cars, surplus_w, starts_at)
+    wanted_w = max(HEADROOM_RATIO * least_w, busy_w, WHOLE_W)
+    return float(min(nameplates_w / 2, wanted_w) // WHOLE_W * WHOLE_W)
+
+
+def busiest_w(cars: list[ForesightCar], surplus_w: list[float], starts_at: datetime) -> float:
+    """Return the power that charging on sun alone, without a site limit, exceeds for half an hour of the day."""
+    left_wh = [car.need_wh for car in cars]
+    powers_w = []
+    for number, sun_w in enumerate(surplus_w):
+        at = starts_at + number * FORESIGHT_STEP
+        here = [index for index, car in enumerate(cars) if car.arrives_at <= at < car.leaves_at]
+        caps_w = {index: min(cars[index].max_power_w, mean_power_w(left_wh[index], FORESIGHT_STEP)) for index in here}
+        share = min(1.0, sun_w / max(sum(caps_w.values()), 1.0))
+        for index, cap_w in caps_w.items():
+            left_wh[index] -= energy_wh(cap_w * share, FORESIGHT_STEP)
+        powers_w.append(share * sum(caps_w.values()))
+    return sorted(powers_w, reverse=True)[BUSIEST_STEPS]
