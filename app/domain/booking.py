@@ -107,11 +107,15 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The stay cannot be had. `field` names the input that cannot be meant; None: there is no room."""
+    """The stay cannot be had. `field` names the input that stands in the way, None: there is no room.
+
+    `is_impossible` says that it cannot be meant at all, at whatever EVSE.
+    """
 
     reason: str
     field: str | None = None
     alternatives: tuple[Alternative, ...] = ()
+    is_impossible: bool = False
 
 
 def admit(
@@ -124,7 +128,7 @@ def admit(
     offered = _offered(stay, bays)
     if not offered:
         if stay.evse_id is not None:
-            return Refused("the site has no such EVSE", "evse_id")
+            return _impossible("the site has no such EVSE", "evse_id")
         return Refused("the site has no EVSE that can be booked")
     out_of_reach = check_energy(stay, offered)
     if out_of_reach is not None:
@@ -141,15 +145,15 @@ def admit(
 def check_times(stay: Stay, now: datetime) -> Refused | None:
     """Return why the stay's times cannot be meant, None if they can."""
     if not stay.has_begun and stay.arrives_at < now - LATEST_ARRIVAL:
-        return Refused("lies in the past", "arrives_at")
+        return _impossible("lies in the past", "arrives_at")
     if stay.arrives_at > now + FARTHEST_ARRIVAL:
-        return Refused(f"is more than {FARTHEST_ARRIVAL.days} days ahead", "arrives_at")
+        return _impossible(f"is more than {FARTHEST_ARRIVAL.days} days ahead", "arrives_at")
     if stay.departs_at <= stay.arrives_at:
-        return Refused("must be after arrives_at", "departs_at")
+        return _impossible("must be after arrives_at", "departs_at")
     if stay.departs_at <= now:
-        return Refused("lies in the past", "departs_at")
+        return _impossible("lies in the past", "departs_at")
     if stay.departs_at - stay.arrives_at > LONGEST_STAY:
-        return Refused("is more than 24 hours after arrives_at", "departs_at")
+        return _impossible("is more than 24 hours after arrives_at", "departs_at")
     return None
 
 
@@ -157,7 +161,7 @@ def check_energy(stay: Stay, bays: Iterable[Bay]) -> Refused | None:
     """Return a refusal that names what can be charged in the stay, None if the need can be."""
     reachable_wh = max(_reachable_wh(stay, bay) for bay in bays)
     if stay.need_wh <= 0:
-        return Refused("must be more than 0", "energy")
+        return _impossible("must be more than 0", "energy")
     if stay.need_wh > reachable_wh + ROUNDING_WH:
         return Refused(f"at most {kwh_from_wh(reachable_wh):.1f} kWh can be charged in this stay", "energy")
     return None
@@ -212,6 +216,10 @@ def alternatives(stay: Stay, bays: Sequence[Bay], held: Sequence[Held]) -> tuple
         free = [bay for bay in _offered(later, bays) if _is_free(bay, later, held)]
         found += [Alternative(bay.evse_id, later.arrives_at, later.departs_at) for bay in free[:1]]
     return tuple(found[:ALTERNATIVE_COUNT])
+
+
+def _impossible(reason: str, field: str) -> Refused:
+    return Refused(reason, field, is_impossible=True)
 
 
 def _offered(stay: Stay, bays: Iterable[Bay]) -> list[Bay]:

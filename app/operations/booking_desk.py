@@ -108,8 +108,9 @@ async def open_desk(tx: Tx, row: BookingRow, stay: Stay, *, plugged_evse_id: int
 
 def refuse(refused: Refused, desk: Desk | None, wish_field: str) -> Conflict | Invalid:
     """Return the error of a refusal; `wish_field` is what the energy was given in, `desk` names the alternatives."""
-    if refused.field is not None:
-        return Invalid(refused.reason, field=wish_field if refused.field == "energy" else refused.field)
+    field = wish_field if refused.field == "energy" else refused.field
+    if refused.is_impossible:
+        return Invalid(refused.reason, field=field)
     options = tuple(
         BookingOption(
             station_id=desk.places[each.evse_id][0],
@@ -121,7 +122,7 @@ def refuse(refused: Refused, desk: Desk | None, wish_field: str) -> Conflict | I
         for each in (refused.alternatives if desk is not None else ())
         if desk is not None
     )
-    return BookingRefused(refused.reason, alternatives=options)
+    return BookingRefused(refused.reason, field=field, alternatives=options)
 
 
 def _bay(evse: EvseRow, voltage_v: float, now: datetime) -> Bay:

@@ -39,6 +39,7 @@ async def erase(tx: Tx, driver_id: UUID, owner_id: UUID | None = None) -> None:
     Raises NotFound.
     """
     row = await get(tx, driver_id, owner_id)
+    await driver_queries.locked_driver(tx.session, driver_id)
     changed = await driver_queries.sites_of_driver(tx.session, driver_id)
     cards = [token.token for token in await driver_queries.tokens(tx.session, driver_id)]
     await driver_queries.forget_cards(tx.session, driver_id, cards)

@@ -5,7 +5,6 @@ import math
 from app.domain.commands import Profile, ProfilePeriod, ProfilePurpose, RateUnit
 from app.domain.limits import LimitOrder
 from app.domain.units import current_a
-from app.scheduling.ledger import LEASE_SLACK
 
 STACK_LEVEL = 0
 ROUNDING_GUARD = 1e-6
@@ -21,9 +20,9 @@ def _limit(power_w: float, w_per_a: float, unit: RateUnit) -> float:
 def lease_profile(order: LimitOrder, rate_unit: RateUnit) -> Profile:
     """Return the session's lease: Absolute, started in the past, [(0, x), (lease, safe)], no duration, no validTo.
 
-    The ledger counts the order until `lease_ends_at`, which lies LEASE_SLACK after the profile's own fallback.
+    The station falls back to the safe power at `lease_ends_at`; the ledger counts the order a little longer.
     """
-    lease_s = int((order.lease_ends_at - order.intended_at - LEASE_SLACK).total_seconds())
+    lease_s = int((order.lease_ends_at - order.intended_at).total_seconds())
     return Profile(
         profile_id=order.evse_number * 10 + 1,
         purpose=ProfilePurpose.SESSION,

@@ -71,12 +71,14 @@ async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> S
 
 
 def demand_of(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHistory, now: datetime) -> Demand | None:
-    """Return what a running session still wants; None when it has its energy or its car takes no more.
+    """Return what a running session still wants; None when its car takes no more, or nobody said what it needs.
 
-    A car that stays beyond its departure is taken to leave in a quarter of an hour.
+    A session that has got what was asked for wants nothing more (0 Wh), so that it does not go on at the safe power. A
+    car that stays beyond its departure is taken to leave in a quarter of an hour.
     """
-    need_wh = row.need_wh - row.delivered_wh
-    if need_wh < LEAST_NEED_WH or is_full(row, evse, spec, limits, now):
+    need_wh = max(0.0, row.need_wh - row.delivered_wh)
+    is_met = need_wh < LEAST_NEED_WH
+    if (is_met and row.intent_source == IntentSource.ASSUMED) or is_full(row, evse, spec, limits, now):
         return None
     caps_w = [cap_w for cap_w in (row.max_charge_w, row.learnt_cap_w) if cap_w is not None]
     return Demand(
@@ -84,7 +86,7 @@ def demand_of(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHisto
         evse_id=row.evse_id,
         arrived_at=row.started_at,
         departs_at=row.departs_at if row.departs_at > now else now + OVERSTAY,
-        need_wh=need_wh,
+        need_wh=0.0 if is_met else need_wh,
         max_power_w=min([spec.nameplate_w, *caps_w]),
         min_power_w=spec.min_power_w,
         source=IntentSource(row.intent_source),

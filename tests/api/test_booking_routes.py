@@ -83,6 +83,14 @@ async def test_a_refusal_names_alternatives_that_can_be_booked_as_they_are(opera
     assert (await driver.ok("POST", "/v1/bookings", again, 201))["station_id"] == "two"
 
 
+async def test_more_energy_than_the_stay_can_give_is_refused_with_what_it_can(driver, site):
+    answer = await driver.send("POST", "/v1/bookings", BOOKING | {"energy_kwh": 19.3})
+    assert (answer.status_code, answer.json()["code"]) == (409, "booking_refused")
+    reason = "at most 19.2 kWh can be charged in this stay"
+    assert answer.json()["errors"] == [{"field": "energy_kwh", "reason": reason}]
+    assert (await driver.ok("POST", "/v1/bookings", BOOKING | {"energy_kwh": 19.2}, 201))["station_id"] == "two"
+
+
 async def test_the_same_key_and_body_give_the_same_answer_and_one_booking(driver, site):
     first = await driver.send("POST", "/v1/bookings", BOOKING, **with_key())
     second = await driver.send("POST", "/v1/bookings", BOOKING, **with_key())

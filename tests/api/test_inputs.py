@@ -119,13 +119,6 @@ CASES = [
     (
         "POST",
         "/v1/bookings",
-        BOOKING | {"driver_id": "{driver}", "energy_kwh": 30},
-        "energy_kwh",
-        "at most 19.2 kWh can be charged in this stay",
-    ),
-    (
-        "POST",
-        "/v1/bookings",
         BOOKING | {"driver_id": "{driver}", "departs_at": "2026-04-01T07:30:00Z"},
         "departs_at",
         "must be after arrives_at",
