@@ -239,6 +239,8 @@ async def _seat(tx: Tx, row: BookingRow, stay: Stay, wish_field: str, *, to_stat
             if not booking_queries.is_overlap(broken):
                 raise
             await _reread(tx, row)
+            if not (row.is_pinned or to_state == "arrived"):
+                stay = replace(stay, evse_id=None)
         else:
             return
     raise BookingRefused("others are booking the same EVSEs right now, try again")

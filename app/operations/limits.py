@@ -22,6 +22,7 @@ from app.scheduling.allocation import Target, allocate
 from app.scheduling.ledger import LEASE_SLACK, open_entries
 from app.store.base import stored_text
 from app.store.plan import (
+    DesiredLimitRow,
     LimitRow,
     close_limits,
     desired_limits,
@@ -36,6 +37,7 @@ from app.store.station import EvseRow, StationRow, lock_evses
 
 RETRY_PAUSE = timedelta(seconds=15)
 ANSWER_OVERDUE = timedelta(minutes=2)
+SAME_W = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,16 @@ async def record_outcome(tx: Tx, order_no: int, outcome: Outcome | None) -> None
         case _:
             assert_never(outcome)
     row.outcome_at = tx.now
+    if row.outcome == "accepted" and row.reason == "renew" and await _is_as_desired(tx, row):
+        return
     site_id = select(StationRow.site_id).join(EvseRow, EvseRow.station_id == StationRow.station_id)
     tx.ring(site_limits((await tx.session.scalars(site_id.where(EvseRow.evse_id == row.evse_id))).one()))
+
+
+async def _is_as_desired(tx: Tx, row: LimitRow) -> bool:
+    """Whether the order is still what is wanted there: then its acceptance changes nothing for the limit loop."""
+    desired = await tx.session.get(DesiredLimitRow, row.evse_id, populate_existing=True)
+    return desired is None or abs(desired.target_w - row.power_w) < SAME_W
 
 
 async def defaults_due(tx: Tx, station_id: str) -> tuple[DefaultDue, ...]:

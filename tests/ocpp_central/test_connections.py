@@ -22,7 +22,7 @@ from app.domain.commands import (
     StartSession,
     Trigger,
 )
-from app.domain.errors import Invalid, StationFault, StationTimeout
+from app.domain.errors import Invalid, StationFault, StationOffline, StationTimeout
 from app.runtime.clock import SteppedClock
 from app.store.session import MeterValueRow, SessionRow
 from app.store.station import QuarantineRow, StationRow
@@ -198,10 +198,13 @@ async def test_a_station_that_owes_a_boot_is_asked_for_it_before_anything_else(s
 
 
 async def _ask_when_served(bus, station_id, command):
+    """Ask as soon as somebody serves the station's commands."""
     async with asyncio.timeout(TIMEOUT_S):
-        while station_command(station_id) not in bus._servers:
-            await asyncio.sleep(0.01)
-        return await bus.ask(station_command(station_id), command, 5)
+        while True:
+            try:
+                return await bus.ask(station_command(station_id), command, 5)
+            except StationOffline:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_station_that_never_boots_gets_commands_in_the_end(start, park, transactions, bus):

@@ -31,7 +31,7 @@ def composite(limit_a, unit="A"):
 async def until(condition):
     """Wait until the condition, an async function, returns something true; return it."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not (found := await condition()):
+        while not (found := await condition()):  # noqa: ASYNC110 - rows signal nothing
             await asyncio.sleep(0.01)
         return found
 
@@ -136,7 +136,7 @@ def test_a_read_back_may_exceed_the_default_by_its_rounding_only():
 
 @pytest.fixture
 def order(transactions, bus, clock):
-    """Write one order for the session that runs, which the charger starts if one is given; ring and return its number."""
+    """Write one order for the running session (which the charger starts, if given), ring, return its number."""
 
     async def written(charger=None, power_w: float = 3200.0) -> int:
         if charger is not None:

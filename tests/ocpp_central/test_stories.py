@@ -201,9 +201,9 @@ async def tell(start, transactions, clock, steps: list[str]) -> None:
             clock.advance(minutes=1)
 
 
-@given(steps=st.lists(STEPS, min_size=6, max_size=14).map(lambda steps: ["arrive", *steps, "leave"]))
+@given(steps=st.lists(STEPS, min_size=5, max_size=11).map(lambda steps: ["arrive", *steps, "leave"]))
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 async def test_both_dialects_leave_the_same_state_after_every_step(start, park, transactions, clock, steps):
     await tell(start, transactions, clock, steps)

@@ -24,8 +24,8 @@ def at(hour):
     return MORNING + timedelta(hours=hour)
 
 
-def wanted(driver_id, from_hour=1, to_hour=3, need_wh=2_000.0, **more):
-    return NewBooking(driver_id, "north", at(from_hour), at(to_hour), EnergyWish(need_wh=need_wh), **more)
+def wanted(driver_id, from_hour=1, to_hour=3, need_wh=2_000.0, site_id="north", **more):
+    return NewBooking(driver_id, site_id, at(from_hour), at(to_hour), EnergyWish(need_wh=need_wh), **more)
 
 
 @pytest.fixture
@@ -177,12 +177,20 @@ async def test_twenty_at_once_for_five_evses_make_exactly_five_bookings_that_do_
     assert {answer.alternatives[0].arrives_at for answer in refused} == {at(3)}
 
 
-async def test_a_driver_cannot_be_booked_twice_at_a_time_not_even_at_once(book, new_driver, evse_ids):
+async def test_a_driver_cannot_be_booked_twice_at_a_time_not_even_at_once_at_different_sites(
+    transactions, book, new_driver, evse_ids
+):
+    async with transactions() as tx:
+        for site_id in ("east", "south", "west"):
+            await add_site(tx, site_id)
+            await add_station(tx, f"cp {site_id}", site_id)
     driver_id = await new_driver()
-    answers = await asyncio.gather(*(book(driver_id) for _ in range(4)), return_exceptions=True)
-    assert sum(isinstance(answer, BookingRefused) for answer in answers) == 3
-    later = await book(driver_id, 3, 4)
-    assert later.state == "booked"
+    places = ("north", "east", "south", "west")
+    answers = await asyncio.gather(*(book(driver_id, site_id=place) for place in places), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, BookingRefused)]
+    assert {answer.detail for answer in refused} == {"the driver has another booking at that time"}
+    assert len(refused) == 3
+    assert (await book(driver_id, 3, 4)).state == "booked"
 
 
 async def test_an_overlap_that_only_the_database_saw_sends_a_site_booking_to_another_evse(
@@ -209,6 +217,18 @@ async def test_an_overlap_that_only_the_database_saw_refuses_a_pinned_booking_wi
     assert [each.evse_id for each in refused.value.alternatives] == [evse_ids[1], evse_ids[2], evse_ids[0]]
     assert refused.value.alternatives[0].station_id == "cp1"
     assert refused.value.alternatives[0].evse_number == 2
+
+
+async def test_an_overlap_that_only_the_database_saw_sends_a_changed_booking_to_another_evse(
+    transactions, book, change, new_driver, evse_ids
+):
+    mine, other = await book(await new_driver()), await new_driver()
+    async with transactions() as stranger:
+        await add_booking(stranger, other, evse_ids[0], at(3), at(5))
+        changing = asyncio.create_task(change(mine, departs_at=at(4)))
+        await _until_somebody_waits(transactions)
+    changed = await changing
+    assert (changed.evse_id, changed.departs_at, changed.state) == (evse_ids[1], at(4), "booked")
 
 
 async def _until_somebody_waits(transactions):
