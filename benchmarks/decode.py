@@ -3,8 +3,9 @@
     ./run bench decode [--rounds N] [--json FILE]
 
 The peer does what its `route_message` does before it calls a handler: unpack, validate with its (cached) validator
-(without the executor it uses by default, which costs more), camelCase to snake_case. Sunslot does what its session does before it records: parse, validate, decode into facts.
-Database, sockets and answers are excluded on both sides. Rounds of both alternate, and the median round counts.
+(without the executor that it uses by default, which costs more), camelCase to snake_case. Sunslot does what its
+session does before it records: parse, validate, decode into facts. Database, sockets and answers are excluded on both
+sides. Rounds of both alternate, and the median round counts.
 """
 
 import argparse

@@ -9,7 +9,7 @@ STANDING_START = "2000-01-01T00:00:00Z"
 
 
 def tenths(exact: Any) -> Any:
-    """Return a limit with one decimal, rounded down but for the noise of binary fractions (OCPP 1.6 §7.13)."""
+    """Return a limit with one decimal, rounded down but for the noise of binary fractions (OCPP 1.6 §7.14)."""
     return float(Decimal(str(exact)).quantize(MICRO).quantize(TENTH, rounding=ROUND_FLOOR))
 
 

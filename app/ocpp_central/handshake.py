@@ -23,7 +23,7 @@ def identity_of(raw_path: str) -> str | None:
     """Return the station identity: the last path segment, percent-decoded once; None where there is none.
 
     Any prefix, one trailing slash and a query are tolerated. 1 to 48 printable characters; ':' cannot be a user name
-    and '/' cannot be a segment (OCPP 1.6J §3.1.1, OCPP 2.0.1 part 4 §3.1.1).
+    and '/' cannot be a segment (OCPP 1.6J §3.1.1, OCPP 2.0.1 part 4).
     """
     path = raw_path.partition("?")[0].removesuffix("/")
     segment = path.rpartition("/")[2]

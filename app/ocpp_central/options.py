@@ -8,7 +8,7 @@ class CentralOptions:
     """Port 0 means any free one. All timeouts are real time; the intervals are what stations are asked for.
 
     `boot_wait_s` is how long a station that owes a boot is waited for, before and after it was asked for one.
-    `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 §5.3 asks for it, 1.6 does not).
+    `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 asks for it, 1.6 does not).
     """
 
     host: str = "127.0.0.1"

@@ -13,7 +13,16 @@ import structlog
 
 from app.bus import Bus
 from app.bus.subjects import station_orders
-from app.domain.commands import Accepted, ApplyProfile, Command, Outcome, ReadComposite, Rejected, WriteSetting
+from app.domain.commands import (
+    Accepted,
+    ApplyProfile,
+    Command,
+    Outcome,
+    RateUnit,
+    ReadComposite,
+    Rejected,
+    WriteSetting,
+)
 from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
 from app.domain.limits import LimitOrder
 from app.domain.units import power_w
@@ -71,10 +80,9 @@ class Reconciler:
             await self._gate.opened()
             with self._bus.listen(station_orders(self._station_id)) as bell:
                 while self._gate.is_open:
-                    await self._settle_late()
+                    await self._settle_left_over()
                     await self._after_boot()
-                    await self._prove_defaults()
-                    await self._send_orders()
+                    await self._send(*await self._take_work())
                     until_at = clock.now() + SWEEP
                     await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
 
@@ -92,13 +100,23 @@ class Reconciler:
             if not isinstance(outcome, Accepted):
                 log.info("setting_refused", station_id=self._station_id, setting=setting.name)
 
-    async def _prove_defaults(self) -> None:
-        """Install and read back what is not proven; what fails is tried again after 1, 2, 4 … 30 minutes."""
-        now = self._transactions.clock.now()
-        if self._retry_at is not None and now < self._retry_at:
-            return
+    async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
+        """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""
+        is_pausing = self._retry_at is not None and self._transactions.clock.now() < self._retry_at
         async with self._transactions() as tx:
-            due = await limits.defaults_due(tx, self._station_id)
+            due = () if is_pausing else await limits.defaults_due(tx, self._station_id)
+            orders = () if due else await limits.take_orders(tx, self._station_id)
+            unit = await limits.rate_unit(tx, self._station_id)
+        if due or not is_pausing:
+            await self._prove_all(due)
+        if due:
+            async with self._transactions() as tx:
+                orders = await limits.take_orders(tx, self._station_id)
+        self.unsettled.update(order.order_no for order in orders)
+        return orders, unit
+
+    async def _prove_all(self, due: tuple[DefaultDue, ...]) -> None:
+        """Install and read back these defaults; what fails is tried again after 1, 2, 4 … 30 minutes."""
         failed_count = 0
         for default in due:
             failed_count += not await self._prove(default)
@@ -141,16 +159,12 @@ class Reconciler:
             return "what was read back is above the safe power"
         return ""
 
-    async def _send_orders(self) -> None:
-        async with self._transactions() as tx:
-            orders = await limits.take_orders(tx, self._station_id)
-            unit = await limits.rate_unit(tx, self._station_id)
-        self.unsettled.update(order.order_no for order in orders)
+    async def _send(self, orders: tuple[LimitOrder, ...], unit: RateUnit) -> None:
         for order in orders:
             command = ApplyProfile(order.evse_number, profiles.lease_profile(order, unit))
-            await self._record(order.order_no, await self._send(order, command))
+            await self._record(order.order_no, await self._outcome(order, command))
 
-    async def _send(self, order: LimitOrder, command: ApplyProfile) -> Outcome | None:
+    async def _outcome(self, order: LimitOrder, command: ApplyProfile) -> Outcome | None:
         try:
             return await self._perform(command, lambda outcome: self._answered_late(order.order_no, outcome))
         except (StationTimeout, StationFault) as failed:
@@ -168,7 +182,10 @@ class Reconciler:
         self._late.append((order_no, outcome))
         self._bus.ring(station_orders(self._station_id))
 
-    async def _settle_late(self) -> None:
+    async def _settle_left_over(self) -> None:
+        """Record late answers, and as unknown what an earlier, broken round took and may have sent."""
+        for order_no in sorted(self.unsettled):
+            await self._record(order_no, None)
         while self._late:
             order_no, outcome = self._late[0]
             await self._record(order_no, outcome)

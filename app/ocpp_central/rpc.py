@@ -21,7 +21,7 @@ NO_ID = "-1"
 
 
 class Problem(StrEnum):
-    """Why a call is answered with CALLERROR, before a dialect spells it (OCPP 1.6J §4.2.3, OCPP 2.0.1 part 4 §4.3)."""
+    """Why a call is answered with CALLERROR, before a dialect spells it (OCPP 1.6J §4.2.3, OCPP 2.0.1 part 4)."""
 
     NOT_IMPLEMENTED = "not_implemented"
     NOT_SUPPORTED = "not_supported"
@@ -149,5 +149,5 @@ def result_text(message_id: str, payload: Payload) -> str:
 
 
 def error_text(message_id: str, code: str, detail: str) -> str:
-    """Spell an error answer; the description has at most 255 characters (OCPP 2.0.1 part 4 §4.2.3)."""
+    """Spell an error answer; the description has at most 255 characters (OCPP 2.0.1 part 4)."""
     return orjson.dumps([CALL_ERROR, message_id, code, detail[:LONGEST_TEXT_COUNT], {}]).decode()

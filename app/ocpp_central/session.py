@@ -47,6 +47,7 @@ from app.operations.transaction import Transactions
 
 log = structlog.get_logger()
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 NORMAL, POLICY, INTERNAL, TRY_AGAIN_LATER = 1000, 1008, 1011, 1013
 
 
@@ -141,7 +142,7 @@ class Session:
         try:
             with self._shared.bus.serve(station_command(self.station_id), self._commands.answer):
                 async with asyncio.TaskGroup() as group:
-                    for part in (self._read, self._answer_all, self._reconciler.run, self._ask_for_boot, self._watch):
+                    for part in (self._read, self._answer_all, self._reconcile, self._ask_for_boot, self._watch):
                         group.create_task(part())
         except ExceptionGroup as ended:
             over = self._ending(ended)
@@ -164,6 +165,20 @@ class Session:
             return Over(POLICY, "no longer provisioned")
         overs = [each for each in ended.exceptions if isinstance(each, Over)]
         return max(overs, key=lambda over: (over.code, over.reason), default=Over(NORMAL, ""))
+
+    async def _reconcile(self) -> None:
+        """Keep the reconcile loop going: its troubles must not cost the station's messages their answers."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._reconciler.run()
+            except EXPECTED:
+                raise
+            except Exception:
+                self._count("reconcile_failed")
+                log.error("reconcile_failed", station_id=self.station_id, exc_info=True)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _ask_for_boot(self) -> None:
         await self._commands.ask_for_boot(self._shared.options.boot_wait_s)

@@ -16,7 +16,8 @@ RENEW_SHARE = 0.4
 JITTER_SHARE = 0.1
 DEAD_BAND_SHARE = 0.02
 LOOK_AGAIN = timedelta(seconds=60)
-SHORTEST_WAKE = timedelta(seconds=1)
+SHORTEST_WAKE = timedelta(seconds=5)
+RENEW_EARLY = timedelta(seconds=30)
 LOST_WEIGHT_W = 1e-6
 
 
@@ -66,7 +67,7 @@ def allocate(
             intents.append(_intent(site, target, wanted_w, now, "lower"))
         elif wanted_w > current_w + dead_band_w:
             raises.append((wanted_w - current_w, evse, wanted_w, current_w))
-        elif target.accepted is not None and now >= renewal_at(site, target.accepted):
+        elif target.accepted is not None and now >= renewal_at(site, target.accepted) - RENEW_EARLY:
             intents.append(_intent(site, target, current_w, now, "renew"))
     for _, evse, wanted_w, current_w in sorted(raises, key=lambda each: (-each[0], each[1].evse_id)):
         target = targets[evse.evse_id]
@@ -76,7 +77,7 @@ def allocate(
         if granted_w > current_w + DEAD_BAND_SHARE * evse.nameplate_w:
             intents.append(_intent(site, target, granted_w, now, "raise"))
             possible[evse.evse_id] = max(possible[evse.evse_id], granted_w)
-        elif target.accepted is not None and now >= renewal_at(site, target.accepted):
+        elif target.accepted is not None and now >= renewal_at(site, target.accepted) - RENEW_EARLY:
             intents.append(_intent(site, target, current_w, now, "renew"))
     return Allocation(tuple(intents), _wake_at(site, ledgers, targets, now, blocked=blocked))
 
@@ -92,7 +93,10 @@ def _intent(site: SiteSpec, target: Target, power_w: float, now: datetime, reaso
 
 
 def renewal_at(site: SiteSpec, entry: LimitEntry) -> datetime:
-    """Return when a lease is renewed: at 40 % of it, ± 10 % so that a site's renewals spread."""
+    """Return when a lease is renewed: at 40 % of it, ± 10 % so that a site's renewals spread.
+
+    A cycle that runs anyway renews what is due within half a minute, so that a renewal rarely needs one of its own.
+    """
     jitter = ((entry.evse_id * 2_654_435_761) % 1000 / 1000 - 0.5) * 2 * JITTER_SHARE
     return entry.intended_at + site.lease * (RENEW_SHARE + jitter)
 

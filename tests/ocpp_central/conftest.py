@@ -23,14 +23,18 @@ Start = Callable[..., AbstractAsyncContextManager[Central]]
 
 
 class MortalTransactions(Transactions):
-    """Transactions of a database that a test may take away."""
+    """Transactions of a database that a test may take away; `broken_count` further ones fail on a bug of ours."""
 
     is_down = False
+    broken_count = 0
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[Tx]:
         if self.is_down:
             raise DatabaseUnavailable("the database cannot be reached")
+        if self.broken_count:
+            self.broken_count -= 1
+            raise RuntimeError("a bug")
         async with super().__call__() as tx:
             yield tx
 

@@ -296,3 +296,15 @@ async def test_a_running_session_is_found_again_after_a_reconnect_without_boot(s
             assert await charger.call("StopTransaction", stop) == {}
     (row,) = await rows(transactions, SessionRow)
     assert (row.station_ref, row.ended_at is None) == (str(number), False)
+
+
+async def test_a_message_that_we_fail_on_is_set_aside_and_answered(start, park, transactions):
+    async with start() as central, plugged(central.port, "cp16", V16) as charger:
+        await charger.heard("ChangeConfiguration", 2)
+        await charger.call("Heartbeat", {})
+        transactions.broken_count = 1
+        assert await charger.call("StopTransaction", {"transactionId": 7, "meterStop": 1, "timestamp": STAMP}) == {}
+        (row,) = await rows(transactions, QuarantineRow)
+        assert (row.action, row.reason) == ("StopTransaction", "recording it failed: RuntimeError")
+        transactions.broken_count = 2
+        assert await charger.refused("Heartbeat", {}) == "InternalError"

@@ -105,7 +105,7 @@ def test_a_standing_default_has_no_transaction_and_began_long_ago():
 @pytest.mark.parametrize(
     ("exact", "spelled"), [(6.0, 6.0), (5.9999999999, 6.0), (6.19, 6.1), (21.4, 21.4), (0.1 + 0.2, 0.3), (0, 0.0)]
 )
-def test_limits_have_one_decimal_and_are_never_rounded_up_1_6_7_13(exact, spelled):
+def test_limits_have_one_decimal_and_are_never_rounded_up_1_6_7_14(exact, spelled):
     assert tenths(exact) == spelled
     payload = V16.encode(ApplyProfile(1, profile(limit=exact)))[1]
     assert V16.schemas.request_faults("SetChargingProfile", payload) == []

@@ -26,7 +26,7 @@ def decoded(*samples, **more):
     return V16.decode("MeterValues", payload | more, NOW)
 
 
-def test_a_value_without_measurand_and_unit_is_the_import_register_in_wh_1_6_7_16():
+def test_a_value_without_measurand_and_unit_is_the_import_register_in_wh_1_6_4_7():
     assert register_wh(RawSample("1234.5")) == 1234.5
 
 

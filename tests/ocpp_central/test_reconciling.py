@@ -238,3 +238,18 @@ async def test_orders_for_an_unproven_station_wait_for_its_boot(start, park, tra
         await charger.call("Heartbeat", {})
         await asyncio.sleep(0.1)
         assert charger.calls == []
+
+
+async def test_a_bug_in_reconciling_costs_no_message_its_answer(start, park, transactions, bus, order, outcome):
+    async with start() as central, plugged(central.port, "cp16", V16) as charger:
+        await charger.heard("ChangeConfiguration", 2)
+        await charger.call("Heartbeat", {})
+        transactions.broken_count = 1
+        bus.ring(station_orders("cp16"))
+
+        async def failed():
+            return central.counts["reconcile_failed"] == 1
+
+        await until(failed)
+        number = await order(charger)
+        assert await until(lambda: outcome(number)) == "accepted"

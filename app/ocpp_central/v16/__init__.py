@@ -62,7 +62,7 @@ class Ocpp16:
         return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
 
     def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
-        """OCPP 1.6 §9.1.17 and §9.1.18."""
+        """OCPP 1.6 §9.1.17 and §9.1.19."""
         return (
             WriteSetting("MeterValuesSampledData", MEASURANDS),
             WriteSetting("MeterValueSampleInterval", str(meter_interval_s)),

@@ -10,7 +10,7 @@ from app.ocpp_central.schemas import Schemas
 from app.ocpp_central.v201 import encode
 from app.ocpp_central.v201.handlers import HANDLERS
 
-# OCPP 2.0.1 part 4 §4.3. The answer to a frame without a readable id carries "-1" (§4.2.3).
+# OCPP 2.0.1 part 4: the answer to a frame without a readable id carries "-1".
 ERROR_CODES = {
     Problem.NOT_IMPLEMENTED: "NotImplemented",
     Problem.NOT_SUPPORTED: "NotSupported",
@@ -76,7 +76,7 @@ class Ocpp201:
         return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
 
     def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
-        """OCPP 2.0.1 J02, part 2 §2.11.4 (SampledDataCtrlr)."""
+        """OCPP 2.0.1 J02 (component SampledDataCtrlr)."""
         return (
             WriteSetting("SampledDataCtrlr.TxUpdatedMeasurands", MEASURANDS),
             WriteSetting("SampledDataCtrlr.TxUpdatedInterval", str(meter_interval_s)),

@@ -95,10 +95,7 @@ def transaction_event(message: Message) -> tuple[Fact, ...]:
     doubts = [moment.doubt] if moment.doubt else []
     if "timestamp" not in payload:
         doubts.append("an event without a timestamp")
-    said_number = whole_of(payload.get("evse"), "id")
-    number = believable_evse(said_number)
-    if said_number is not None and number is None:
-        doubts.append("an event of an impossible EVSE")
+    number = _evse_number(payload, doubts)
     common: dict[str, Any] = {
         "at": moment.at,
         "received_at": message.received_at,
@@ -127,6 +124,15 @@ def transaction_event(message: Message) -> tuple[Fact, ...]:
             return (*notes, *values, ended)
         case _:
             raise Refusal(Problem.PROPERTY, "eventType")
+
+
+def _evse_number(payload: dict[str, Any], doubts: list[str]) -> int | None:
+    """Return which EVSE it is about; None where the event leaves that out, as later ones may."""
+    said_number = whole_of(payload.get("evse"), "id")
+    number = believable_evse(said_number)
+    if said_number is not None and number is None:
+        doubts.append("an event of an impossible EVSE")
+    return number
 
 
 def _business_key(payload: dict[str, Any], ref: str) -> str:
