@@ -62,23 +62,23 @@ def allocate(
             continue
         wanted_w = _usable_w(target.target_w, evse)
         current_w = base_w(ledgers[evse.evse_id]) if target.accepted is None else target.accepted.power_w
-        dead_band_w = DEAD_BAND_SHARE * evse.nameplate_w
+        dead_band_w = 0.0 if target.accepted is None else DEAD_BAND_SHARE * evse.nameplate_w
         if wanted_w < current_w - dead_band_w or (wanted_w == 0.0 < current_w):
             intents.append(_intent(site, target, wanted_w, now, "lower"))
         elif wanted_w > current_w + dead_band_w:
-            raises.append((wanted_w - current_w, evse, wanted_w, current_w))
+            raises.append((wanted_w - current_w, evse, wanted_w, current_w + dead_band_w))
         elif target.accepted is not None and now >= renewal_at(site, target.accepted) - RENEW_EARLY:
             intents.append(_intent(site, target, current_w, now, "renew"))
-    for _, evse, wanted_w, current_w in sorted(raises, key=lambda each: (-each[0], each[1].evse_id)):
+    for _, evse, wanted_w, least_w in sorted(raises, key=lambda each: (-each[0], each[1].evse_id)):
         target = targets[evse.evse_id]
         room_w = site.available_w - sum(power_w for each, power_w in possible.items() if each != evse.evse_id)
         granted_w = _usable_w(min(wanted_w, max(room_w, possible[evse.evse_id])), evse)
         blocked = blocked or granted_w < wanted_w
-        if granted_w > current_w + DEAD_BAND_SHARE * evse.nameplate_w:
+        if granted_w > least_w:
             intents.append(_intent(site, target, granted_w, now, "raise"))
             possible[evse.evse_id] = max(possible[evse.evse_id], granted_w)
         elif target.accepted is not None and now >= renewal_at(site, target.accepted) - RENEW_EARLY:
-            intents.append(_intent(site, target, current_w, now, "renew"))
+            intents.append(_intent(site, target, target.accepted.power_w, now, "renew"))
     return Allocation(tuple(intents), _wake_at(site, ledgers, targets, now, blocked=blocked))
 
 
