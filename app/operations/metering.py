@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 
 from app.bus.subjects import site_changed
 from app.domain.facts import Metered
@@ -15,7 +15,7 @@ from app.operations.hearing import payload_of
 from app.operations.session_facts import state_of, write_state
 from app.operations.transaction import Tx
 from app.store.base import stored_key, stored_text
-from app.store.session import SessionRow, insert_meter_values, metered_sessions
+from app.store.session import SessionRow, evse_numbers_of, insert_meter_values, metered_sessions
 from app.store.site import SiteRow
 from app.store.specs import evse_spec
 from app.store.station import EvseRow, StationRow, lock_evses_at, quarantine
@@ -24,6 +24,7 @@ LIVE = timedelta(minutes=5)
 LEAST_CHANGE_W = 250.0
 LEAST_CHANGE_SHARE = 0.05
 HIGHEST_EVSE_NUMBER = 64
+SEEN_STEP = timedelta(minutes=1)
 
 Place = tuple[str, int]
 
@@ -36,13 +37,14 @@ async def record_metered(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[s
     provisioned are ignored.
     """
     specs = await _specs(tx, {station_id for station_id, _ in batch})
-    known = [(station_id, fact) for station_id, fact in batch if station_id in specs]
+    known = await _placed(tx, [(station_id, fact) for station_id, fact in batch if station_id in specs])
     await insert_meter_values(tx.session, [row for station_id, fact in known for row in _values(station_id, fact)])
     evses = await lock_evses_at(tx.session, {(station_id, fact.evse_number) for station_id, fact in known})
     metering = _Metering(tx, specs, evses, await _sessions(tx, known, evses))
     for station_id, fact in sorted(known, key=lambda pair: pair[1].at):
         await metering.take(station_id, fact)
     metering.write()
+    await _note_seen(tx, {station_id for station_id, _ in known})
     return metering.doubts
 
 
@@ -120,6 +122,25 @@ class _Metering:
     async def _doubt(self, station_id: str, fact: Metered, reason: str) -> None:
         self.doubts.append(reason)
         await quarantine(self._tx.session, station_id, self._tx.now, "Metered", reason, payload_of(fact))
+
+
+async def _note_seen(tx: Tx, station_ids: set[str]) -> None:
+    """Note that the stations are alive, to the minute."""
+    is_stale = or_(StationRow.last_seen_at.is_(None), StationRow.last_seen_at < tx.now - SEEN_STEP)
+    statement = update(StationRow).where(StationRow.station_id.in_(station_ids), is_stale)
+    await tx.session.execute(statement.values(last_seen_at=tx.now).execution_options(synchronize_session=False))
+
+
+async def _placed(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[tuple[str, Metered]]:
+    """Put values that name a session but no EVSE (OCPP 2.0.1 sends it only once) where that session is."""
+    refs = {(station_id, _ref(fact)) for station_id, fact in batch if fact.evse_number == 0 and fact.station_ref}
+    places = await evse_numbers_of(tx.session, refs) if refs else {}
+    return [
+        (station_id, replace(fact, evse_number=places.get((station_id, _ref(fact)), 0)))
+        if fact.evse_number == 0
+        else (station_id, fact)
+        for station_id, fact in batch
+    ]
 
 
 async def _specs(tx: Tx, station_ids: set[str]) -> dict[str, tuple[StationRow, SiteRow]]:

@@ -173,6 +173,8 @@ async def updated(hearing: Hearing, fact: SessionUpdated) -> None:
         return
     row = await session_by_ref(hearing.tx.session, hearing.station.station_id, ref)
     evse = hearing.evses.get(fact.evse_number)
+    if fact.evse_number == 0 and row is not None:  # OCPP 2.0.1 names the EVSE only once in a transaction
+        evse = next((each for each in hearing.evses.values() if each.evse_id == row.evse_id), None)
     if row is None:
         if evse is None or await end_message(hearing.tx.session, hearing.station.station_id, ref) is not None:
             await hearing.doubt(fact, "an update of a session that is over, or at no EVSE of the station")

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import Base
+from app.store.station import EvseRow
 
 
 class SessionRow(Base):
@@ -188,3 +189,13 @@ async def insert_meter_values(session: AsyncSession, rows: Collection[tuple[Any,
     if rows:
         columns = zip(*sorted(set(rows)), strict=True)
         await session.execute(INSERT_METER_VALUES, dict(zip(METER_COLUMNS, map(list, columns), strict=True)))
+
+
+async def evse_numbers_of(session: AsyncSession, refs: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the EVSE number of each known (station_id, station_ref)."""
+    query = (
+        select(SessionRow.station_id, SessionRow.station_ref, EvseRow.evse_number)
+        .join(EvseRow, EvseRow.evse_id == SessionRow.evse_id)
+        .where(tuple_(SessionRow.station_id, SessionRow.station_ref).in_(refs))
+    )
+    return {(station_id, ref): number for station_id, ref, number in await session.execute(query)}

@@ -9,7 +9,7 @@ from app.domain.facts import Metered, Sample, SessionEnded, SessionStarted
 from app.operations.metering import record_metered
 from app.operations.station_facts import record_facts
 from app.store.session import MeterValueRow, SessionRow
-from app.store.station import EvseRow, QuarantineRow
+from app.store.station import EvseRow, QuarantineRow, StationRow
 
 pytestmark = pytest.mark.database
 
@@ -145,7 +145,7 @@ async def test_impossible_values_are_quarantined_and_the_rest_counts(transaction
 
 
 async def test_values_of_the_main_meter_and_of_absurd_evses_are_harmless(transactions, meter):
-    doubts, _ = await meter(("cp1", metered(59, 5.0, evse_number=0)), ("cp1", metered(59, 5.0, evse_number=1634030126)))
+    doubts, _ = await meter(("cp1", metered(59, 5.0, ref=None, evse_number=0)), ("cp1", metered(59, 5.0, evse_number=1634030126)))
     assert doubts == ["the station has no EVSE 1634030126"]
     async with transactions() as tx:
         assert list(await tx.session.scalars(select(MeterValueRow.evse_number))) == [0]
@@ -185,3 +185,23 @@ async def test_batches_that_hold_the_same_evses_in_another_order_do_not_deadlock
     first = [("cp1", metered(40, 2000.0)), ("cp2", metered(40, 2000.0, ref="tx-cp2"))]
     await asyncio.gather(*(meter(*batch) for batch in (first, first[::-1]) * 5))
     assert await delivered_wh() == [1000.0, 1000.0]
+
+
+async def test_values_that_name_a_session_but_no_evse_count_where_the_session_is(meter, delivered_wh, transactions):
+    doubts, rang = await meter(("cp2", metered(59, 3000.0, 4000.0, ref="tx-cp2", evse_number=0)))
+    assert (doubts, rang) == ([], True)
+    assert await delivered_wh() == [0.0, 2000.0]
+    async with transactions() as tx:
+        power = select(EvseRow.power_w).where(EvseRow.station_id == "cp2")
+        assert (await tx.session.scalars(power)).one() == 4000.0
+        numbers = await tx.session.scalars(select(MeterValueRow.evse_number).where(MeterValueRow.station_id == "cp2"))
+        assert set(numbers) == {1}
+
+
+async def test_a_station_that_only_meters_is_seen(meter, transactions, clock):
+    clock.advance(minutes=3)
+    await meter(("cp1", metered(30, 3000.0)))
+    async with transactions() as tx:
+        seen = dict((await tx.session.execute(select(StationRow.station_id, StationRow.last_seen_at))).all())
+        assert seen["cp1"] == tx.now
+        assert seen["cp2"] != tx.now
