@@ -4,6 +4,8 @@ Energy per car and step, with presence in fractions of a step. Taper is linear i
 exact up to the step. Never used to control anything: it is the yardstick.
 """
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +37,21 @@ class Foresight:
     delivered_wh: float
     solar_wh: float
     by_car_wh: tuple[float, ...]
+
+
+def _silent_highs() -> highspy.Highs:
+    """Return a solver that prints nothing; its first instance greets on file descriptor 1, whatever its options say."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+    highs.silent()
+    return highs
 
 
 class _Programme:
@@ -74,8 +91,7 @@ class _Programme:
         lp.a_matrix_.index_ = np.array(self.columns)
         lp.a_matrix_.value_ = np.array(self.values)
         lp.sense_ = highspy.ObjSense.kMaximize
-        highs = highspy.Highs()  # type: ignore[no-untyped-call]
-        highs.silent()
+        highs = _silent_highs()
         highs.passModel(lp)
         highs.run()
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:

@@ -13,8 +13,8 @@ class LimitEntry:
     """One SetChargingProfile intent. It exists before its bytes leave (rule R1).
 
     `power_w` holds from `intended_at` until `ends_at` (the lease's end in the ledger), then the EVSE's safe power.
-    `accepted_at` is when the station's acknowledgement came back, None while unknown. An intent that the station refused
-    with a proper answer is `refused`, and never was in force; errors and timeouts leave it unknown (rule R5).
+    `accepted_at` is when the station's acknowledgement came back, None while unknown. An intent that the station
+    refused with a proper answer is `refused`, and never was in force; errors and timeouts leave it unknown (rule R5).
     """
 
     order_no: int

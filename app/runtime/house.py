@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from app.ocpp_central.server import Central, CentralOptions
-from app.runtime.embedded_postgres import EmbeddedPostgres
-from app.runtime.migrate import migrate
 
 from app.bus.local import LocalBus
 from app.domain.clock import Clock
+from app.ocpp_central.server import Central, CentralOptions
 from app.operations import admission
 from app.operations.transaction import Transactions
+from app.runtime.embedded_postgres import EmbeddedPostgres
 from app.runtime.loops import SiteLoops
+from app.runtime.migrate import migrate
 from app.runtime.supervise import Health
 from app.runtime.timers import timers
 from app.settings import Settings

@@ -21,3 +21,5 @@ def configure_logs(level: str) -> None:
         ],
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+    # A task that is cancelled in a transaction costs its connection; the pool tells of it as an error with a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)

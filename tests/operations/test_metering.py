@@ -145,7 +145,9 @@ async def test_impossible_values_are_quarantined_and_the_rest_counts(transaction
 
 
 async def test_values_of_the_main_meter_and_of_absurd_evses_are_harmless(transactions, meter):
-    doubts, _ = await meter(("cp1", metered(59, 5.0, ref=None, evse_number=0)), ("cp1", metered(59, 5.0, evse_number=1634030126)))
+    doubts, _ = await meter(
+        ("cp1", metered(59, 5.0, ref=None, evse_number=0)), ("cp1", metered(59, 5.0, evse_number=1634030126))
+    )
     assert doubts == ["the station has no EVSE 1634030126"]
     async with transactions() as tx:
         assert list(await tx.session.scalars(select(MeterValueRow.evse_number))) == [0]

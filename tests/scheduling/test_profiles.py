@@ -1,10 +1,10 @@
 from datetime import timedelta
 
 import pytest
+
 from app.domain.commands import ProfilePurpose, RateUnit
 from app.domain.limits import LimitOrder
 from app.scheduling.profiles import default_profile, lease_profile
-
 from tests.scheduling.fleets import NOW
 
 
