@@ -106,6 +106,7 @@ class DayChild:
             _field(request, "day", str, type(None), default=None),
             as_recorded=_field(request, "as_recorded", bool, default=False),
             surplus_ratio=float(_field(request, "surplus_ratio", int, float, default=1.5)),
+            attendance_share=float(_field(request, "attendance_share", int, float, default=1.0)),
         )
         return {"type": "prepared", **self._day.told()}
 

@@ -1,7 +1,7 @@
 """A prepared day: stations, commuters, sun and forecast, chosen from the records by seed."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -113,16 +113,38 @@ def _chosen(day: str | None, seed: int) -> date:
     return chosen
 
 
-def prepare(stations: int, seed: int, day: str | None, *, as_recorded: bool, surplus_ratio: float) -> PreparedDay:
-    """Return a day, the same for the same arguments; raises Unknown for what cannot be had."""
+def _attending(commuters: tuple[Commuter, ...], share: float, seed: int) -> tuple[Commuter, ...]:
+    """Return that share of the commuters, in their order; a smaller share is a part of a larger one."""
+    order = list(range(len(commuters)))
+    random.Random(f"attendance:{seed}").shuffle(order)
+    kept = set(order[: max(1, round(share * len(order)))])
+    return tuple(commuter for index, commuter in enumerate(commuters) if index in kept)
+
+
+def prepare(
+    stations: int,
+    seed: int,
+    day: str | None,
+    *,
+    as_recorded: bool,
+    surplus_ratio: float,
+    attendance_share: float = 1.0,
+) -> PreparedDay:
+    """Return a day, the same for the same arguments; raises Unknown for what cannot be had.
+
+    `attendance_share` of the day's commuters come by car.
+    """
     if not 1 <= stations <= MAX_STATIONS:
         raise Unknown("stations", f"stations must be between 1 and {MAX_STATIONS}, not {stations}")
     if not surplus_ratio > 0:
         raise Unknown("surplus_ratio", f"surplus_ratio must be positive, not {surplus_ratio}")
+    if not 0 < attendance_share <= 1:
+        raise Unknown("attendance_share", f"attendance_share must be above 0 and at most 1, not {attendance_share}")
     chosen = _chosen(day, seed)
     roll = commuters_of(
         chosen, stations, seed, is_as_recorded=as_recorded, nameplate_w=MAX_CURRENT_A * PHASE_COUNT * VOLTAGE_V
     )
+    roll = replace(roll, commuters=_attending(roll.commuters, attendance_share, seed))
     if not roll.commuters:
         raise Unknown("seed", f"nobody comes on {chosen} with seed {seed} and {stations} stations; try another seed")
     starts_s, ends_s = at_local(chosen, OPENS), at_local(chosen, CLOSES)

@@ -10,7 +10,6 @@ from simulators.electrical import Series, Steps
 
 STEP_S = 900
 BUILDING_SHARE = 0.5
-FORECAST_PERCENTILE = 95
 SCALING_ROUNDS = 60
 
 
@@ -50,14 +49,14 @@ def sun_of(day: date, *, midnight_s: int, starts_s: int, ends_s: int, need_wh: f
     """Return the sun of a day whose cars need `need_wh` between `starts_s` and `ends_s`.
 
     The surplus between these times is `surplus_ratio` times the need; the building's mean is half of the cars' mean.
-    The forecast is each slot's 95th percentile over the 20 whole days before, and never looks at the day itself.
+    The forecast is each slot's mean over the 20 whole days before, and never looks at the day itself.
     """
     pv_w, load_w = np.array(records.pv_w(day)), np.array(records.load_w(day))
     open_slots = slice((starts_s - midnight_s) // STEP_S, (ends_s - midnight_s) // STEP_S)
     ev_mean_w = need_wh / ((ends_s - starts_s) / 3600)
     building_w = np.round(load_w * BUILDING_SHARE * ev_mean_w / load_w[open_slots].mean(), 1)
     k = _pv_ratio(pv_w[open_slots], building_w[open_slots], surplus_ratio * need_wh)
-    forecast_w = np.percentile(np.array(records.earlier_pv_w(day)), FORECAST_PERCENTILE, axis=0)
+    forecast_w = np.mean(np.array(records.earlier_pv_w(day)), axis=0)
     return Sun(
         Steps(midnight_s, STEP_S, np.round(k * pv_w, 1)),
         Steps(midnight_s, STEP_S, building_w),

@@ -143,12 +143,14 @@ def perfect_foresight(
     *,
     starts_at: datetime,
     step: timedelta,
-    limit_w: float,
+    limit_w: float | Sequence[float],
 ) -> Foresight:
     """Return the day with everything known: most energy delivered, then most of it from the surplus.
 
-    `surplus_w` is the mean surplus of each step from `starts_at` on; all cars together stay under `limit_w`.
+    `surplus_w` is the mean surplus of each step from `starts_at` on; all cars together stay under `limit_w`, which may
+    be one for all steps or one for each.
     """
+    limits_w = [limit_w] * len(surplus_w) if isinstance(limit_w, float | int) else list(limit_w)
     programme = _Programme()
     columns = _add_cars(programme, cars, starts_at, step, len(surplus_w), DELIVERED_WEIGHT)
     solar_columns = []
@@ -156,7 +158,7 @@ def perfect_foresight(
         entries = [(own[number], 1.0) for own in columns if number in own]
         solar = programme.column(1.0, energy_wh(max(0.0, power_w), step))
         solar_columns.append(solar)
-        programme.row(-highspy.kHighsInf, energy_wh(limit_w, step), entries)
+        programme.row(-highspy.kHighsInf, energy_wh(limits_w[number], step), entries)
         programme.row(-highspy.kHighsInf, 0.0, [(solar, 1.0), *[(column, -1.0) for column, _ in entries]])
     values = programme.maximise()
     by_car_wh = tuple(float(sum(values[column] for column in own.values())) for own in columns)

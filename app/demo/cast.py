@@ -47,7 +47,7 @@ async def set_the_stage(client: httpx.AsyncClient, prepared: dict[str, Any], lim
         client,
         f"/v1/sites/{SITE_ID}/forecasts",
         {
-            "source": "naive 95th percentile of 20 days",
+            "source": "mean of the 20 days before",
             "issued_at": prepared["starts_at"],
             "starts_at": forecast["starts_at"],
             "step_minutes": forecast["step_s"] // 60,

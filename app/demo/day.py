@@ -23,6 +23,7 @@ from app.runtime.clock import SteppedClock
 from app.settings import Settings
 
 API_TIMEOUT_S = 30.0
+SURPLUS_RATIO = 1.5
 VIEW_PERIOD_S = 0.25
 PLAN_PERIOD_S = 1.5
 SAMPLE_AFTER = timedelta(hours=5)
@@ -64,15 +65,7 @@ async def play(settings: Settings, options: DemoOptions, console: Console) -> di
     """Play the day and return its JSON; `day["wrong"]` lists what went wrong. Raises Invalid for an unknown day."""
     async with AsyncExitStack() as stack:
         child = await stack.enter_async_context(simulators())
-        prepared = await child.ask(
-            "prepare",
-            stations=options.stations,
-            seed=options.seed,
-            day=options.day,
-            as_recorded=options.is_as_recorded,
-            surplus_ratio=1.5,
-        )
-        limit_w = await asyncio.to_thread(sizing.default_limit_w, prepared)
+        prepared, limit_w = await _prepare(child, options)
         clock = SteppedClock(datetime.fromisoformat(prepared["starts_at"]))
         settings = await stack.enter_async_context(scratch_database(settings))
         house = await stack.enter_async_context(running(settings, clock))
@@ -88,6 +81,26 @@ async def play(settings: Settings, options: DemoOptions, console: Console) -> di
         if options.stays_up:
             await _stay(console, api_url, settings.data_dir / OPERATOR_FILE)
         return day
+
+
+async def _prepare(child: Child, options: DemoOptions) -> tuple[dict[str, Any], float]:
+    """Return the day and its site limit, with as many of its commuters as half of the nameplates can serve."""
+    for share in sizing.ATTENDANCE_SHARES:
+        prepared = await child.ask(
+            "prepare",
+            stations=options.stations,
+            seed=options.seed,
+            day=options.day,
+            as_recorded=options.is_as_recorded,
+            surplus_ratio=SURPLUS_RATIO,
+            attendance_share=share,
+        )
+        prepared["attendance_share"] = share
+        limit_w = await asyncio.to_thread(sizing.default_limit_w, prepared)
+        cost_share = await asyncio.to_thread(sizing.reserve_cost_share, prepared, limit_w)
+        if cost_share <= sizing.HIGHEST_RESERVE_COST_SHARE:
+            break
+    return prepared, limit_w
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ def figures(prepared: dict[str, Any], report: dict[str, Any], limit_w: float) ->
     free = report["uncontrolled"]
     return {
         "day": prepared["day"],
+        "attendance_share": prepared["attendance_share"],
         "sessions": len(report["sessions"]),
         "energy_requested_kwh": kwh_from_wh(report["energy_requested_wh"]),
         "energy_delivered_kwh": kwh_from_wh(report["energy_delivered_wh"]),

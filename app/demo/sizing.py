@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from app.backtest.foresight import ForesightCar, least_limit_w
+from app.backtest.foresight import ForesightCar, least_limit_w, perfect_foresight
 from app.demo.report import FORESIGHT_STEP, foresight_cars, surplus_by_step
 from app.domain.units import energy_wh, mean_power_w
 
@@ -11,6 +11,10 @@ HEADROOM_RATIO = 1.25
 BINDING_SHARE = 0.95
 BUSIEST_STEPS = 6
 WHOLE_W = 1000.0
+SAFE_CURRENT_A = 6.0
+SETTLED_SHARE = 0.9
+HIGHEST_RESERVE_COST_SHARE = 0.01
+ATTENDANCE_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 def default_limit_w(prepared: dict[str, Any]) -> float:
@@ -22,16 +26,39 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
     stations = prepared["stations"]
     nameplates_w = sum(each["max_current_a"] * each["phase_count"] * prepared["voltage_v"] for each in stations)
     starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
-    sessions = [
-        {**each, "arrived_at": each["arrives_at"], "left_at": each["leaves_at"], "requested_wh": each["need_wh"]}
-        for each in prepared["commuters"]
-    ]
-    cars = foresight_cars(prepared, sessions)
+    cars = _cars(prepared)
     surplus_w = surplus_by_step(prepared, starts_at, ends_at)
     least_w = least_limit_w(cars, starts_at=starts_at, step=FORESIGHT_STEP, steps=len(surplus_w))
     busy_w = BINDING_SHARE * busiest_w(cars, surplus_w, starts_at)
     wanted_w = max(HEADROOM_RATIO * least_w, busy_w, WHOLE_W)
     return float(min(nameplates_w / 2, wanted_w) // WHOLE_W * WHOLE_W)
+
+
+def _cars(prepared: dict[str, Any]) -> list[ForesightCar]:
+    sessions = [
+        {**each, "arrived_at": each["arrives_at"], "left_at": each["leaves_at"], "requested_wh": each["need_wh"]}
+        for each in prepared["commuters"]
+    ]
+    return foresight_cars(prepared, sessions)
+
+
+def reserve_cost_share(prepared: dict[str, Any], limit_w: float) -> float:
+    """Return which share of perfect foresight's sun is out of reach because the limit is kept safely.
+
+    Empty EVSEs keep their safe power, reserved for a car that comes while nobody steers, and a tenth of the limit is
+    taken to be settling at any time. Perfect foresight needs neither: it knows who comes, and cars obey at once.
+    """
+    starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
+    cars, surplus_w = _cars(prepared), surplus_by_step(prepared, starts_at, ends_at)
+    safe_w = SAFE_CURRENT_A * prepared["voltage_v"]
+    rooms_w = []
+    for number in range(len(surplus_w)):
+        at = starts_at + number * FORESIGHT_STEP
+        here_count = sum(car.arrives_at <= at < car.leaves_at for car in cars)
+        rooms_w.append(SETTLED_SHARE * limit_w - safe_w * (len(prepared["stations"]) - here_count))
+    free = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=limit_w)
+    safe = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=rooms_w)
+    return 1 - (safe.solar_wh / safe.delivered_wh) / (free.solar_wh / free.delivered_wh)
 
 
 def busiest_w(cars: list[ForesightCar], surplus_w: list[float], starts_at: datetime) -> float:

@@ -12,6 +12,7 @@ def prepared(cars: int = 2) -> dict:
     """Return a park of as many stations as cars, each with a car from 8 to 17 that needs 12 kWh."""
     return {
         "day": "2019-05-14",
+        "attendance_share": 1.0,
         "starts_at": f"{DAY}07:00:00+09:00",
         "ends_at": f"{DAY}19:00:00+09:00",
         "voltage_v": 200,
