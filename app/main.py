@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,24 +26,10 @@ log = structlog.get_logger()
 OPERATOR_FILE = "operator.token"
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """Return the application; its lifespan opens and closes the house. `clock` None is the wall clock."""
-    chosen = clock or WallClock()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            try:
-                house = await stack.enter_async_context(open_house(settings, chosen))
-                await _first_operator(house, settings.data_dir)
-            except BaseException as failure:
-                app.state.startup_failure = failure
-                raise
-            app.state.house = house
-            app.state.api = ApiContext(house.transactions, house.bus, house.clock, house.health.problems)
-            yield
-
-    app = FastAPI(title="Sunslot", version="1", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+def create_app(house: House) -> FastAPI:
+    """Return the HTTP edge of an open house."""
+    app = FastAPI(title="Sunslot", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.api = ApiContext(house.transactions, house.bus, house.clock, house.health.problems)
     install_problems(app)
     app.include_router(build_router())
     return app
@@ -77,11 +63,11 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Running]:
-    """Serve HTTP and OCPP in this process while the context lasts."""
-    app = create_app(settings, clock)
-    async with serve_http(app, settings.http_host, settings.http_port) as http_port:
-        house: House = app.state.house
-        yield Running(house, http_port, house.central.port)
+    """Serve HTTP and OCPP in this process while the context lasts; `clock` None is the wall clock."""
+    async with open_house(settings, clock or WallClock()) as house:
+        await _first_operator(house, settings.data_dir)
+        async with serve_http(create_app(house), settings.http_host, settings.http_port) as http_port:
+            yield Running(house, http_port, house.central.port)
 
 
 async def serve_until_signalled(settings: Settings) -> None:

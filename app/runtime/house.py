@@ -11,6 +11,7 @@ import structlog
 
 from app.bus.local import LocalBus
 from app.domain.clock import Clock
+from app.domain.errors import Invalid
 from app.ocpp_central.server import Central, CentralOptions
 from app.operations import admission
 from app.operations.transaction import Transactions
@@ -73,7 +74,13 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
         loops = asyncio.create_task(SiteLoops(transactions, bus, health).run())
         stack.push_async_callback(_end, loops)
         stack.enter_context(timers(transactions, timedelta(days=settings.keep_days)))
-        await stack.enter_async_context(central.serving())
+        try:
+            await stack.enter_async_context(central.serving())
+        except OSError as broken:
+            where = f"{settings.ocpp_host}:{settings.ocpp_port}"
+            raise Invalid(
+                f"cannot listen on {where} ({broken.strerror or broken})", field="SUNSLOT_OCPP_PORT"
+            ) from broken
         log.info("house_open", ocpp_port=central.port)
         yield House(transactions, bus, clock, central, health, url)
 

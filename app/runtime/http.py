@@ -34,14 +34,14 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
 
 @asynccontextmanager
 async def serve_http(app: Any, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an ASGI app (its lifespan included) and yield the port; raises what its start-up raised."""
+    """Serve an ASGI app and yield the port; raises Invalid when the port cannot be had."""
     listener = bind(host, port, setting="SUNSLOT_HTTP_PORT")
     config = uvicorn.Config(
         app,
         ws="none",
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="off",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
         limit_concurrency=500,
         h11_max_incomplete_event_size=64 * 1024,
@@ -52,8 +52,7 @@ async def serve_http(app: Any, host: str, port: int) -> AsyncIterator[int]:
         async with asyncio.timeout(START_TIMEOUT_S):
             while not server.started:
                 if serving.done():
-                    failure = getattr(app.state, "startup_failure", None)
-                    raise failure or RuntimeError("the HTTP server ended while starting")
+                    raise RuntimeError("the HTTP server ended while starting")
                 await asyncio.sleep(0.02)
         yield int(listener.getsockname()[1])
     finally:
