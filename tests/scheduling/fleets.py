@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from app.domain.intervals import Interval, slots_between
+from app.domain.intervals import slots_between
 from app.domain.snapshot import Demand, EvseSpec, IntentSource, SiteSnapshot, SiteSpec, SurplusSlot
 
 NOW = datetime(2026, 4, 1, 0, 0, tzinfo=UTC)
@@ -52,7 +52,3 @@ def parks(draw: st.DrawFn) -> SiteSnapshot:
     surplus_w = [float(draw(st.integers(0, 20)) * 1000) for _ in range(24)]
     limit_w = float(draw(st.integers(count * 1200 + 1000, 40_000)))
     return snapshot(demands, surplus_w, limit_w)
-
-
-def whole(window: Interval) -> float:
-    return window.span.total_seconds() / 3600
