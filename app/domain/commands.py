@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from app.domain.upkeep import Upkeep
+
 
 class ProfilePurpose(StrEnum):
     """Which of a station's profiles: the standing default of an EVSE, the station's maximum, or a running session's."""
@@ -98,7 +100,11 @@ class Reboot:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """TriggerMessage: `message` is one of boot, heartbeat, status, meter_values."""
+    """TriggerMessage, ExtendedTriggerMessage: have a message sent now.
+
+    `message` is one of boot, heartbeat, status, meter_values, firmware_status, log_status, diagnostics_status (1.6
+    only), sign_certificate (1.6 says it by ExtendedTriggerMessage).
+    """
 
     message: str
     evse_number: int | None = None
@@ -132,6 +138,7 @@ Command = (
     | Trigger
     | ReadSettings
     | WriteSetting
+    | Upkeep
 )
 
 

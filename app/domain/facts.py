@@ -7,6 +7,9 @@ and `received_at` (ours). EVSE numbers start at 1; 0 is the station as a whole.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from app.domain.device import Variable
 
 
 class Occupancy(StrEnum):
@@ -175,6 +178,74 @@ class Suspicious:
     payload: str
 
 
+class ReportKind(StrEnum):
+    """What a `StationReported` is about."""
+
+    FIRMWARE = "firmware"
+    PUBLISHED_FIRMWARE = "published_firmware"
+    LOG = "log"
+    SECURITY = "security"
+    RESERVATION = "reservation"
+    EXTERNAL_LIMIT = "external_limit"
+    EXTERNAL_LIMIT_CLEARED = "external_limit_cleared"
+    EV_NEEDS = "ev_needs"
+    EV_SCHEDULE = "ev_schedule"
+    MONITOR_EVENT = "monitor_event"
+    MONITORS = "monitors"
+    PROFILES = "profiles"
+    CUSTOMER_INFORMATION = "customer_information"
+    DISPLAY_MESSAGES = "display_messages"
+    VENDOR_MESSAGE = "vendor_message"
+
+
+@dataclass(frozen=True, slots=True)
+class StationReported:
+    """Something the operator wants to know and the scheduler does not need: kept as an event of the station.
+
+    `name` is the station's own word (a status, a security event's type, a vendor id); `request_id` names the job of
+    ours that it reports on (OCPP 1.6 firmware and diagnostics have none: then the newest job of that kind is meant);
+    `is_last` is False where further parts of the same report follow. `detail` is JSON without what is said elsewhere.
+    """
+
+    kind: ReportKind
+    name: str
+    at: datetime
+    received_at: datetime
+    request_id: int | None = None
+    evse_number: int | None = None
+    is_last: bool = True
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VariablesReported:
+    """One part of a report on the device model (OCPP 2.0.1 NotifyReport, B07)."""
+
+    at: datetime
+    received_at: datetime
+    request_id: int
+    seq_no: int
+    is_last: bool
+    variables: tuple[Variable, ...]
+
+
+class CertificateUse(StrEnum):
+    """What a certificate of a station is for (OCPP 2.0.1 A02, A03)."""
+
+    STATION = "station"
+    V2G = "v2g"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequested:
+    """SignCertificate: the station wants this PKCS #10 request (PEM) signed."""
+
+    csr: str
+    use: CertificateUse
+    at: datetime
+    received_at: datetime
+
+
 Fact = (
     StationBooted
     | StationSeen
@@ -184,6 +255,9 @@ Fact = (
     | SessionStarted
     | SessionUpdated
     | SessionEnded
+    | StationReported
+    | VariablesReported
+    | CertificateRequested
     | Suspicious
 )
 
@@ -193,10 +267,12 @@ class Recorded:
     """What recording facts decided, for the dialect to spell as an answer.
 
     `token_status` is None where no token was presented; `station_ref` is the reference of the session that a
-    `SessionStarted` created or had created before; `boot_status` answers a `StationBooted`.
+    `SessionStarted` created or had created before; `boot_status` answers a `StationBooted`; `is_taken` says whether a
+    `CertificateRequested` will be seen to.
     """
 
     boot_status: BootStatus | None = None
     token_status: TokenStatus | None = None
     station_ref: str | None = None
     quarantined: tuple[str, ...] = field(default=())
+    is_taken: bool = False

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import structlog
 
-from app.domain.commands import Command, Outcome, Rejected, Trigger
+from app.domain.commands import Command, Outcome, Rejected, Trigger, Unsupported
 from app.domain.errors import Invalid, StationFault, StationTimeout
 from app.ocpp_central.boot import BootGate
 from app.ocpp_central.calls import StationCalls
-from app.ocpp_central.dialect import Dialect
+from app.ocpp_central.dialect import Dialect, Unspeakable
 from app.ocpp_central.rpc import Payload
 
 log = structlog.get_logger()
@@ -35,7 +35,10 @@ class StationCommands:
 
     async def perform(self, command: Command, on_late: Callable[[Outcome], None] | None = None) -> Outcome:
         """Send a command whatever the boot says; raises as `answer`. A late answer goes to `on_late`."""
-        action, payload = self._dialect.encode(command)
+        try:
+            action, payload = self._dialect.encode(command)
+        except Unspeakable as unspeakable:
+            return Unsupported(str(unspeakable))
         if faults := self._dialect.schemas.request_faults(action, payload):
             raise Invalid(faults[0].detail, field=str(faults[0].path[-1]) if faults[0].path else None)
         if (solicited := self._dialect.solicited_by(command)) is not None:

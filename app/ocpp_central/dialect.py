@@ -14,12 +14,17 @@ from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_ca
 
 from app.domain.commands import Command, Outcome, WriteSetting
 from app.domain.facts import Fact, Recorded, StationSeen, Suspicious
+from app.domain.raw import Impact
 from app.ocpp_central.repair import mend
 from app.ocpp_central.rpc import Payload, Problem, Refusal
 from app.ocpp_central.schemas import Schemas
 
 LONGEST_PAYLOAD_COUNT = 4000
 MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
+
+
+class Unspeakable(Exception):
+    """The version has no words for a command; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,28 @@ class Handler:
 
     `decode` returns facts, and raises Refusal only where the message cannot be answered without its missing parts.
     `reply` spells the answer. A lenient handler reads schema-invalid messages after repairs instead of refusing them.
+    `note` says what gets lost or is made up on the way; empty: nothing. It stands in `docs/ocpp-coverage.md`.
     """
 
     decode: Callable[[Message], tuple[Fact, ...]]
     reply: Callable[[Recorded, Desk], Payload]
     is_lenient: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One line of a table of commands: how a version says one, and what the answer means.
+
+    `say` returns one of the `ocpp` package's call dataclasses, whose class name is one of `actions`; it raises Invalid,
+    or Unspeakable for what this version cannot say of the command. `read` returns the outcome from the command and the
+    answer; it raises ValueError where the answer says nothing. `note` is as a handler's: lossy or synthesised, and how.
+    """
+
+    actions: tuple[str, ...]
+    say: Callable[[Any], Any]
+    read: Callable[[Any, Payload], Outcome]
+    note: str = ""
 
 
 class Dialect(Protocol):
@@ -87,11 +109,18 @@ class Dialect(Protocol):
         ...
 
     def encode(self, command: Command) -> tuple[str, Payload]:
-        """Return the action and payload of a command; raises Invalid where the dialect cannot say it."""
+        """Return the action and payload of a command.
+
+        Raises Unspeakable where the version has no words for it, Invalid where its content cannot be said.
+        """
         ...
 
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
         """Return how a command ended; raises ValueError where the answer says nothing."""
+        ...
+
+    def classify(self, action: str, payload: Payload) -> Impact | None:
+        """Return what a raw call (valid by the schema) may do to charging limits; None: nobody has classified it."""
         ...
 
     def error_code(self, problem: Problem) -> str | None:

@@ -40,11 +40,14 @@ class Hearing:
     boot_status: BootStatus | None = None
     token_status: TokenStatus | None = None
     station_ref: str | None = None
+    is_taken: bool = False
     doubts: list[str] = field(default_factory=list)
 
     def recorded(self) -> Recorded:
         """Return the answer."""
-        return Recorded(self.boot_status, self.token_status, self.station_ref, tuple(self.doubts))
+        return Recorded(
+            self.boot_status, self.token_status, self.station_ref, tuple(self.doubts), is_taken=self.is_taken
+        )
 
     def spec(self, evse: EvseRow) -> EvseSpec:
         """Return an EVSE's electrical facts."""
@@ -102,13 +105,15 @@ def payload_of(fact: Fact) -> Any:
     values = {
         item.name: getattr(fact, item.name) for item in fields(fact) if item.name not in ("received_at", "samples")
     }
-    return orjson.loads(orjson.dumps(_clean(values)))
+    return orjson.loads(orjson.dumps(clean(values)))
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Return the value with texts that both JSON and PostgreSQL can keep."""
     if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
+        return {key: clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item) for item in value]
     if isinstance(value, str):
         return str(value).replace("\x00", "").encode("utf-8", "replace").decode()[:LONGEST_PAYLOAD_COUNT]
     return value

@@ -11,6 +11,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.errors import NotFound
 from app.domain.facts import (
     BootStatus,
+    CertificateRequested,
     Fact,
     Metered,
     Recorded,
@@ -18,12 +19,14 @@ from app.domain.facts import (
     SessionStarted,
     SessionUpdated,
     StationBooted,
+    StationReported,
     StationSeen,
     StatusReported,
     Suspicious,
     TokenPresented,
+    VariablesReported,
 )
-from app.operations import session_facts
+from app.operations import device_model, session_facts, station_events
 from app.operations.hearing import Hearing
 from app.operations.metering import record_metered
 from app.operations.transaction import Tx
@@ -73,6 +76,18 @@ async def _record(hearing: Hearing, fact: Fact) -> None:
             await session_facts.ended(hearing, fact)
         case Suspicious():
             await hearing.doubt(fact, fact.reason)
+        case _:
+            await _record_upkeep(hearing, fact)
+
+
+async def _record_upkeep(hearing: Hearing, fact: StationReported | VariablesReported | CertificateRequested) -> None:
+    match fact:
+        case StationReported():
+            await station_events.reported(hearing, fact)
+        case VariablesReported():
+            await device_model.reported(hearing, fact)
+        case CertificateRequested():
+            await station_events.certificate_requested(hearing, fact)
 
 
 def _booted(hearing: Hearing, fact: StationBooted) -> None:

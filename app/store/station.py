@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     tuple_,
     update,
 )
@@ -37,13 +38,19 @@ class StationRow(Base):
 
     `key_salt`/`key_hash`: salted SHA-256 of its AuthorizationKey. `connection_id` is the newest socket's id, None when
     offline, `connected_dialect` what the newest socket speaks. `needs_boot` holds until the first BootNotification was
-    accepted; a reconnect does not bring it back. `rate_unit` is what its profiles are spelled in.
+    accepted; a reconnect does not bring it back. `rate_unit` is what its profiles are spelled in; a station that
+    `takes_leases` can hold a profile of two periods, others get nothing above their safe current (rule R6).
+
+    `security_profile` is the lowest that is let in, `target_profile` the one it is being raised to (None: none). The
+    `pending_` key is one that was sent to the station and not used by it yet. `expected_serial` is the serial number
+    that its certificate has to carry (profile 3).
     """
 
     __tablename__ = "station"
     __table_args__ = (
-        CheckConstraint("security_profile IN (0, 1)", name="security_profile"),
-        CheckConstraint("security_profile = 0 OR key_hash IS NOT NULL", name="has_key"),
+        CheckConstraint("security_profile BETWEEN 0 AND 3", name="security_profile"),
+        CheckConstraint("target_profile BETWEEN 0 AND 3", name="target_profile"),
+        CheckConstraint("security_profile IN (0, 3) OR key_hash IS NOT NULL", name="has_key"),
         CheckConstraint("dialect IS NULL OR dialect IN ('ocpp1.6', 'ocpp2.0.1')", name="dialect"),
         CheckConstraint("rate_unit IN ('A', 'W')", name="rate_unit"),
     )
@@ -53,10 +60,15 @@ class StationRow(Base):
     security_profile: Mapped[int] = mapped_column(default=1)
     key_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
     key_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    pending_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    pending_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    target_profile: Mapped[int | None]
+    expected_serial: Mapped[str | None] = mapped_column(String(50))
     dialect: Mapped[str | None] = mapped_column(String(16))
     is_commissioned: Mapped[bool] = mapped_column(default=True)
     needs_boot: Mapped[bool] = mapped_column(default=True)
     rate_unit: Mapped[str] = mapped_column(String(1), default="A")
+    takes_leases: Mapped[bool] = mapped_column(default=True, server_default=true())
     vendor: Mapped[str | None] = mapped_column(String(100))
     model: Mapped[str | None] = mapped_column(String(100))
     serial: Mapped[str | None] = mapped_column(String(100))

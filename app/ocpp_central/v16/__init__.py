@@ -4,10 +4,11 @@ from datetime import datetime
 
 from app.domain.commands import Command, Outcome, Trigger, WriteSetting
 from app.domain.facts import Recorded
+from app.domain.raw import Impact
 from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
-from app.ocpp_central.v16 import encode
+from app.ocpp_central.v16 import encode, impact
 from app.ocpp_central.v16.handlers import HANDLERS
 
 # OCPP 1.6J §4.2.3, with its misspelt codes. Frames without a readable id or of an unknown type are ignored (§4.1.3).
@@ -48,6 +49,10 @@ class Ocpp16:
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
         """Return how a command ended; raises ValueError."""
         return encode.decode_outcome(command, payload)
+
+    def classify(self, action: str, payload: Payload) -> Impact | None:
+        """Return what a raw call may do to charging limits; None: nobody has classified it."""
+        return impact.classify(action, payload)
 
     def error_code(self, problem: Problem) -> str | None:
         """Spell a problem; None is silence."""

@@ -1,6 +1,6 @@
 """What we tell an OCPP 1.6 station, and what its answers mean."""
 
-from typing import Any, assert_never
+from typing import Any
 
 from ocpp.v16 import call, datatypes, enums
 
@@ -24,7 +24,7 @@ from app.domain.commands import (
     WriteSetting,
 )
 from app.domain.errors import Invalid
-from app.ocpp_central.dialect import list_of, spelled, text_of
+from app.ocpp_central.dialect import Unspeakable, list_of, spelled, text_of
 from app.ocpp_central.encoding import STANDING_START, composite_detail, tenths
 from app.ocpp_central.moments import stamp
 from app.ocpp_central.rpc import Payload
@@ -74,7 +74,7 @@ def _message(command: Command) -> Any:
         case WriteSetting(name, value):
             return call.ChangeConfiguration(name, value)
         case _:
-            assert_never(command)
+            raise Unspeakable(f"there are no words for {type(command).__name__}")
 
 
 def _trigger(command: Trigger) -> Any:

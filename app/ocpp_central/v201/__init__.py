@@ -4,10 +4,11 @@ from datetime import datetime
 
 from app.domain.commands import Command, Outcome, Trigger, WriteSetting
 from app.domain.facts import Recorded
+from app.domain.raw import Impact
 from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
-from app.ocpp_central.v201 import encode
+from app.ocpp_central.v201 import encode, impact
 from app.ocpp_central.v201.handlers import HANDLERS
 
 # OCPP 2.0.1 part 4: the answer to a frame without a readable id carries "-1".
@@ -62,6 +63,10 @@ class Ocpp201:
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
         """Return how a command ended; raises ValueError."""
         return encode.decode_outcome(command, payload)
+
+    def classify(self, action: str, payload: Payload) -> Impact | None:
+        """Return what a raw call may do to charging limits; None: nobody has classified it."""
+        return impact.classify(action, payload)
 
     def error_code(self, problem: Problem) -> str | None:
         """Spell a problem."""

@@ -1,0 +1,101 @@
+"""What stations report beside sessions: kept as events (bounded), and told to the job that it is about."""
+
+from sqlalchemy import delete, select
+
+from app.bus.subjects import station_orders
+from app.domain.facts import CertificateRequested, ReportKind, StationReported
+from app.operations.hearing import Hearing, clean
+from app.store.base import stored_text
+from app.store.device import CertificateRow
+from app.store.upkeep import StationEventRow, StationJobRow
+
+LONGEST_EVENTS_COUNT = 1000
+LONGEST_NAME_COUNT = 100
+LONGEST_STATUS_COUNT = 50
+LONGEST_REQUESTS_COUNT = 50
+JOB_KINDS = {
+    ReportKind.FIRMWARE: "firmware",
+    ReportKind.LOG: "log",
+    ReportKind.PROFILES: "profiles",
+    ReportKind.MONITORS: "monitors",
+    ReportKind.CUSTOMER_INFORMATION: "customer_information",
+}
+PARTS = {ReportKind.PROFILES, ReportKind.MONITORS, ReportKind.CUSTOMER_INFORMATION}
+ENDS = {
+    "Installed",
+    "InstallationFailed",
+    "DownloadFailed",
+    "InvalidSignature",
+    "InvalidCertificate",
+    "RevokedCertificate",
+    "InstallVerificationFailed",
+    "Uploaded",
+    "UploadFailed",
+    "UploadFailure",
+    "BadMessage",
+    "NotSupportedOperation",
+    "PermissionDenied",
+    "AcceptedCanceled",
+}
+
+
+async def reported(hearing: Hearing, fact: StationReported) -> None:
+    """Keep an event; the newest 1,000 of a station stay."""
+    session, station_id = hearing.tx.session, hearing.station.station_id
+    session.add(
+        StationEventRow(
+            station_id=station_id,
+            kind=fact.kind,
+            name=stored_text(fact.name, LONGEST_NAME_COUNT),
+            at=fact.at,
+            received_at=fact.received_at,
+            request_id=fact.request_id,
+            evse_number=fact.evse_number,
+            detail=clean(fact.detail),
+        )
+    )
+    await session.flush()
+    newest = select(StationEventRow.event_id).where(StationEventRow.station_id == station_id)
+    surplus = newest.order_by(StationEventRow.event_id.desc()).offset(LONGEST_EVENTS_COUNT)
+    await session.execute(delete(StationEventRow).where(StationEventRow.event_id.in_(surplus)))
+    await _tell_job(hearing, fact)
+
+
+async def _tell_job(hearing: Hearing, fact: StationReported) -> None:
+    """Note a job's progress. Without a request id (OCPP 1.6) the newest job of that kind is meant."""
+    kind = JOB_KINDS.get(fact.kind)
+    if kind is None:
+        return
+    query = select(StationJobRow).where(StationJobRow.station_id == hearing.station.station_id)
+    query = query.where(StationJobRow.kind == kind)
+    if fact.request_id is not None:
+        query = query.where(StationJobRow.request_id == fact.request_id)
+    job = await hearing.tx.session.scalar(query.order_by(StationJobRow.request_id.desc()).limit(1))
+    if job is None or job.ended_at is not None:
+        return
+    is_parts = fact.kind in PARTS
+    job.status = ("done" if fact.is_last else "reporting") if is_parts else stored_text(fact.name, LONGEST_STATUS_COUNT)
+    job.changed_at = hearing.tx.now
+    if fact.name in ENDS or (is_parts and fact.is_last):
+        job.ended_at = hearing.tx.now
+
+
+async def certificate_requested(hearing: Hearing, fact: CertificateRequested) -> None:
+    """Keep a request to sign a certificate; the station's own task sees to it (OCPP 2.0.1 A02, A03)."""
+    session, station_id = hearing.tx.session, hearing.station.station_id
+    row = CertificateRow(
+        station_id=station_id,
+        use=fact.use,
+        csr=stored_text(fact.csr, 5500),
+        state="asked",
+        reason="",
+        asked_at=hearing.tx.now,
+        changed_at=hearing.tx.now,
+    )
+    session.add(row)
+    await session.flush()
+    newest = select(CertificateRow.certificate_id).where(CertificateRow.station_id == station_id)
+    surplus = newest.order_by(CertificateRow.certificate_id.desc()).offset(LONGEST_REQUESTS_COUNT)
+    await session.execute(delete(CertificateRow).where(CertificateRow.certificate_id.in_(surplus)))
+    hearing.is_taken = True
+    hearing.tx.ring(station_orders(station_id))
