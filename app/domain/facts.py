@@ -7,7 +7,7 @@ and `received_at` (ours). EVSE numbers start at 1; 0 is the station as a whole.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.device import Variable
 
@@ -90,9 +90,8 @@ class TokenPresented:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One sampled value, normalised: W, Wh, A, V, percent; `value` is finite."""
+class Sample(NamedTuple):
+    """One sampled value, normalised: W, Wh, A, V, percent; `value` is finite. A tuple, as there are thousands."""
 
     measurand: str
     value: float

@@ -36,8 +36,8 @@ def metered(
         if not isinstance(value, dict):
             message.repairs["meter_value_dropped"] += 1
             continue
-        spelled = [each for each in list_of(value, "sampledValue")[:MOST_SAMPLES_COUNT] if isinstance(each, dict)]
-        found = samples.read([raw for each in spelled if (raw := read_raw(each)) is not None])
+        spelled = list_of(value, "sampledValue")[:MOST_SAMPLES_COUNT]
+        found = samples.read([read_raw(each) for each in spelled if isinstance(each, dict)])
         if found.dropped_count:
             message.repairs["sample_dropped"] += found.dropped_count
         moment = believe(value.get("timestamp"), message.received_at)

@@ -100,13 +100,15 @@ def _retype(holder: Any, key: str | int, value: Any, expected: set[str]) -> str:
 
 def as_number(value: Any) -> Quantity | None:
     """Return a finite number from a number or its text (with a point or one comma), None from anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     if isinstance(value, str):
-        text = value.strip()
-        if len(text) > LONGEST_NUMBER_COUNT or "_" in text:
+        if len(value) > LONGEST_NUMBER_COUNT and len(value := value.strip()) > LONGEST_NUMBER_COUNT:
             return None
-        value = text.replace(",", ".", 1) if "." not in text else text
+        if "_" in value:
+            return None
+        if "," in value and "." not in value:
+            value = value.replace(",", ".", 1)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     try:
         number = float(value)
     except (ValueError, OverflowError):

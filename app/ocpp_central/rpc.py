@@ -87,9 +87,13 @@ def parse(text: str | bytes) -> Frame:
     if isinstance(text, bytes):
         return Malformed(NO_ID, Problem.FRAME, "a binary message")
     try:
-        frame = _clean(orjson.loads(text))
-    except ValueError as bad:
-        return Malformed(NO_ID, Problem.FRAME, "not JSON" if isinstance(bad, orjson.JSONDecodeError) else str(bad))
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Malformed(NO_ID, Problem.FRAME, "not JSON")
+    if _may_be_deep(text) and _is_deep(frame):
+        return Malformed(NO_ID, Problem.FRAME, "nested too deeply")
+    if "\\u0000" in text:
+        frame = _without_nul(frame)
     if not isinstance(frame, list) or not frame:
         return Malformed(NO_ID, Problem.FRAME, "not an array")
     message_id = frame[1] if len(frame) > 1 else None
@@ -125,16 +129,34 @@ def _error(message_id: str, frame: list[Any]) -> CallError:
     return CallError(message_id, texts[0] if texts else "Malformed", texts[1] if len(texts) > 1 else "")
 
 
-def _clean(value: Any, depth: int = 0) -> Any:
-    """Return the value without NUL characters; raises ValueError when it is nested too deeply."""
+def _may_be_deep(text: str) -> bool:
+    """Whether counting alone leaves it possible that a JSON text nests too deeply; False is certain.
+
+    Every `{` right behind a `},` opens after something was closed, so it leads no deeper. Texts that contain such
+    characters only raise the bound, or leave it as it is.
+    """
+    opened_count = text.count("{") + text.count("[")
+    if opened_count <= DEEPEST_NESTING:
+        return False
+    return opened_count - text.count("},{") - text.count("}, {") > DEEPEST_NESTING
+
+
+def _is_deep(frame: Any) -> bool:
+    """Whether anything but a text lies more than `DEEPEST_NESTING` levels below the frame."""
+    level = [frame]
+    for _ in range(DEEPEST_NESTING + 1):
+        holders = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [item for holder in holders for item in holder if not isinstance(item, str)]
+    return bool(level)
+
+
+def _without_nul(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "") if "\x00" in value else value
-    if depth > DEEPEST_NESTING:
-        raise ValueError("nested too deeply")
+        return value.replace("\x00", "")
     if isinstance(value, list):
-        return [_clean(item, depth + 1) for item in value]
+        return [_without_nul(item) for item in value]
     if isinstance(value, dict):
-        return {_clean(key): _clean(item, depth + 1) for key, item in value.items()}
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
     return value
 
 

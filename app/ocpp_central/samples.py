@@ -3,12 +3,14 @@
 Which duplicate counts: periodic samples (or such without a context) before those of a trigger or a transaction's ends,
 these before clock-aligned and other ones; in that group the total before the sum of its phases. Every believable
 sample is kept for the record all the same.
+
+This is the busiest code of the central: a spelling (everything of a sample but its number) is understood once and
+remembered, and one pass over the samples does the rest.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import sqrt
-from typing import Any
+from math import inf, sqrt
+from typing import Any, NamedTuple
 
 from app.domain.facts import Sample
 from app.ocpp_central.repair import Quantity, as_number
@@ -35,12 +37,16 @@ DEFAULT_UNITS = (
 )
 RANKS = {"": 0, "Sample.Periodic": 0, "Trigger": 1, "Transaction.Begin": 1, "Transaction.End": 1, "Sample.Clock": 2}
 LAST_RANK = 3
+ELSEWHERE_RANK = 4
+MEANINGS = {(REGISTER, "Wh"): 0, (POWER, "W"): 1, (CURRENT, "A"): 2, (VOLTAGE, "V"): 3}
+NO_MEANING = -1
+MOST_SPELLINGS_COUNT = 1024
+LONGEST_SPELLING_COUNT = 64
 PHASE_FAMILIES = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"), ("L1-L2", "L2-L3", "L3-L1"))
 THREE_CONDUCTORS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class RawSample:
+class RawSample(NamedTuple):
     """A sampled value as the station spelled it; `multiplier` is OCPP 2.0.1's power of ten."""
 
     value: Any
@@ -52,8 +58,22 @@ class RawSample:
     multiplier: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class _Label(NamedTuple):
+    """A spelling understood. `factor` leads to the unit, `meaning` is which of the numbers that we need it is."""
+
+    measurand: str
+    unit: str
+    phase: str
+    location: str
+    context: str
+    factor: float
+    lowest: Quantity
+    highest: Quantity
+    meaning: int
+    rank: int
+
+
+class Reading(NamedTuple):
     """What the samples of one instant say; `doubts` are why some were not believed, `dropped_count` unreadable ones."""
 
     samples: tuple[Sample, ...]
@@ -63,79 +83,115 @@ class Reading:
     dropped_count: int
 
 
-def read(raws: Sequence[RawSample]) -> Reading:
-    """Return the reading of one instant."""
+Ranked = tuple[int, str, Quantity]  # rank, phase, value
+
+
+def read(raws: Sequence[RawSample | None]) -> Reading:
+    """Return the reading of one instant; None is a sample that is no number on purpose."""
     samples: list[Sample] = []
     doubts: list[str] = []
     dropped_count = 0
+    meant: tuple[list[Ranked], ...] = ([], [], [], [])
     for raw in raws:
-        sample = _normalise(raw)
-        if sample is None:
+        if raw is None:
+            continue
+        number = as_number(raw[0])
+        multiplier = raw[6]
+        if type(multiplier) is not int:
+            multiplier = 0
+        if number is None or abs(multiplier) > LARGEST_MULTIPLIER:
             dropped_count += 1
-        elif doubt := _doubt(sample):
-            doubts.append(doubt)
-        else:
-            samples.append(sample)
-    return Reading(tuple(samples), register_wh_of(samples), power_w_of(samples), tuple(doubts), dropped_count)
+            continue
+        measurand, unit, phase, location, context, factor, lowest, highest, meaning, rank = _label(raw[1:6])
+        if multiplier:
+            number *= 10.0**multiplier
+        number *= factor
+        if not lowest <= number <= highest:
+            doubts.append(f"{measurand} is {'negative' if number < 0 == lowest else 'impossibly large'}")
+            continue
+        samples.append(Sample(measurand, number, unit, phase, location, context))
+        if meaning != NO_MEANING:
+            meant[meaning].append((rank, phase, number))
+    registers, powers, currents, voltages = meant
+    return Reading(
+        tuple(samples),
+        _total(_counting(registers)),
+        _power_w(powers, currents, voltages),
+        tuple(doubts),
+        dropped_count,
+    )
+
+
+_labels: dict[tuple[Any, ...], _Label] = {}
+
+
+def _label(spelling: tuple[Any, ...]) -> _Label:
+    """Return what a spelling (measurand, unit, phase, location, context) means; some short ones are remembered."""
+    try:
+        known = _labels.get(spelling)
+    except TypeError:  # a list or an object where a text belongs
+        return _understood(*spelling)
+    if known is not None:
+        return known
+    label = _understood(*spelling)
+    if all(part is None or (isinstance(part, str) and len(part) <= LONGEST_SPELLING_COUNT) for part in spelling):
+        if len(_labels) >= MOST_SPELLINGS_COUNT:
+            _labels.clear()
+        _labels[spelling] = label
+    return label
+
+
+def _understood(measurand: Any, unit: Any, phase: Any, location: Any, context: Any) -> _Label:
+    """Return the label in W, Wh, A, V."""
+    measurand = _text(measurand, 64) or REGISTER
+    unit = _text(unit, 16) or _default_unit(measurand)
+    factor = 1000.0 if unit.lower() in KILO else 1.0
+    unit = KILO.get(unit.lower(), unit)
+    unit = PLAIN.get(unit.lower(), unit)
+    highest = HIGHEST_POWER_W if unit == "W" else HIGHEST
+    return _Label(
+        measurand,
+        unit,
+        _text(phase, 8),
+        _text(location, 16),
+        _text(context, 32),
+        factor,
+        0.0 if measurand in NEVER_NEGATIVE else -highest,
+        highest,
+        MEANINGS.get((measurand, unit), NO_MEANING),
+        _rank(_text(location, 16), _text(context, 32)),
+    )
 
 
 def _text(value: Any, longest_count: int) -> str:
     return value[:longest_count] if isinstance(value, str) else ""
 
 
-def _normalise(raw: RawSample) -> Sample | None:
-    """Return the sample in W, Wh, A, V; None where there is no finite number."""
-    number = as_number(raw.value)
-    if number is None:
-        return None
-    multiplier = raw.multiplier if type(raw.multiplier) is int else 0
-    if abs(multiplier) > LARGEST_MULTIPLIER:
-        return None
-    measurand = _text(raw.measurand, 64) or REGISTER
-    unit = _text(raw.unit, 16) or _default_unit(measurand)
-    number *= 10.0**multiplier
-    if unit.lower() in KILO:
-        number, unit = number * 1000, KILO[unit.lower()]
-    unit = PLAIN.get(unit.lower(), unit)
-    return Sample(measurand, number, unit, _text(raw.phase, 8), _text(raw.location, 16), _text(raw.context, 32))
-
-
 def _default_unit(measurand: str) -> str:
     return next((unit for prefix, unit in DEFAULT_UNITS if measurand.startswith(prefix)), "")
 
 
-def _doubt(sample: Sample) -> str:
-    if sample.value < 0 and sample.measurand in NEVER_NEGATIVE:
-        return f"{sample.measurand} is negative"
-    highest = HIGHEST_POWER_W if sample.unit == "W" else HIGHEST
-    return f"{sample.measurand} is impossibly large" if abs(sample.value) > highest else ""
+def _rank(location: str, context: str) -> int:
+    """Return which sample counts before which: the lower rank; outlet and unknown places before all others."""
+    place_rank = 0 if location in {"", "Outlet", "Cable"} else ELSEWHERE_RANK
+    return place_rank + RANKS.get(context, LAST_RANK)
 
 
-def _of(samples: Sequence[Sample], measurand: str, unit: str) -> list[Sample]:
-    """Return the samples of a measurand from the group of contexts that counts, outlet and unknown places first."""
-    found = [each for each in samples if each.measurand == measurand and each.unit == unit]
-    if not found:
-        return []
-    best = min(_rank(each) for each in found)
-    return [each for each in found if _rank(each) == best]
-
-
-def _rank(sample: Sample) -> tuple[bool, int]:
-    return sample.location not in {"", "Outlet", "Cable"}, RANKS.get(sample.context, LAST_RANK)
-
-
-def _by_phase(samples: Sequence[Sample]) -> dict[str, Quantity]:
-    """Return values by phase, the first of several alike."""
+def _counting(ranked: Sequence[Ranked]) -> dict[str, Quantity]:
+    """Return by phase the values of the best rank, the first of several alike."""
     values: dict[str, Quantity] = {}
-    for sample in samples:
-        values.setdefault(sample.phase, sample.value)
+    best: float = inf
+    for rank, phase, value in ranked:
+        if rank < best:
+            best, values = rank, {phase: value}
+        elif rank == best:
+            values.setdefault(phase, value)
     return values
 
 
-def _total(samples: Sequence[Sample]) -> Quantity | None:
-    values = _by_phase(samples)
-    if "" in values:
-        return values[""]
+def _total(values: dict[str, Quantity]) -> Quantity | None:
+    if not values or "" in values:
+        return values.get("")
     for family in PHASE_FAMILIES:
         found = [values[phase] for phase in family if phase in values]
         if found:
@@ -145,19 +201,16 @@ def _total(samples: Sequence[Sample]) -> Quantity | None:
 
 def register_wh_of(samples: Sequence[Sample]) -> float | None:
     """Return the import register in Wh, phases summed; None without one."""
-    return _total(_of(samples, REGISTER, "Wh"))
+    registers = [each for each in samples if each.measurand == REGISTER and each.unit == "Wh"]
+    return _total(_counting([(_rank(each.location, each.context), each.phase, each.value) for each in registers]))
 
 
-def power_w_of(samples: Sequence[Sample]) -> float | None:
+def _power_w(powers: Sequence[Ranked], currents: Sequence[Ranked], voltages: Sequence[Ranked]) -> float | None:
     """Return the active import power in W; from currents and voltages where it is not metered; None without either."""
-    metered_w = _total(_of(samples, POWER, "W"))
-    if metered_w is not None:
+    metered_w = _total(_counting(powers))
+    if metered_w is not None or not currents or not voltages:
         return metered_w
-    currents_a = _by_phase(_of(samples, CURRENT, "A"))
-    voltages_v = _by_phase(_of(samples, VOLTAGE, "V"))
-    if not currents_a or not voltages_v:
-        return None
-    derived_w = _derived_w(currents_a, voltages_v)
+    derived_w = _derived_w(_counting(currents), _counting(voltages))
     return derived_w if derived_w is not None and 0 <= derived_w <= HIGHEST_POWER_W else None
 
 

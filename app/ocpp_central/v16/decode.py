@@ -156,13 +156,7 @@ def _ref(payload: dict[str, Any]) -> str | None:
 
 
 def _raw(spelled: dict[str, Any]) -> RawSample | None:
-    if spelled.get("format") == "SignedData":
+    said = spelled.get
+    if said("format") == "SignedData":
         return None
-    return RawSample(
-        spelled.get("value"),
-        spelled.get("measurand"),
-        spelled.get("unit"),
-        spelled.get("phase"),
-        spelled.get("location"),
-        spelled.get("context"),
-    )
+    return RawSample(said("value"), said("measurand"), said("unit"), said("phase"), said("location"), said("context"))

@@ -150,13 +150,8 @@ def _register_wh(values: Sequence[Fact], context: str) -> float | None:
 
 
 def _raw(spelled: dict[str, Any]) -> RawSample:
-    unit = spelled.get("unitOfMeasure")
+    said, unit = spelled.get, spelled.get("unitOfMeasure")
+    name, multiplier = (unit.get("unit"), unit.get("multiplier")) if isinstance(unit, dict) else (None, None)
     return RawSample(
-        spelled.get("value"),
-        spelled.get("measurand"),
-        text_of(unit, "unit"),
-        spelled.get("phase"),
-        spelled.get("location"),
-        spelled.get("context"),
-        whole_of(unit, "multiplier"),
+        said("value"), said("measurand"), name, said("phase"), said("location"), said("context"), multiplier
     )
