@@ -5,10 +5,12 @@ from typing import Protocol
 from simulators.agenda import Agenda, Entry
 from simulators.car import MIN_CURRENT_A, Car
 from simulators.clock import Clock
-from simulators.evse import Activity, Evse
+from simulators.evse import AT_REST, Activity, Evse
 from simulators.journal import Journal
 from simulators.messages import Call, Dialect, Payload, Transaction
 from simulators.profiles import ProfileStore
+from simulators.reservations import Reservation, Reservations
+from simulators.tokens import Tokens
 
 REMOTE_WAIT_S = 120
 
@@ -21,6 +23,8 @@ class Host(Protocol):
     dialect: Dialect
     journal: Journal
     profiles: ProfileStore
+    reservations: Reservations
+    tokens: Tokens
     meter_interval_s: int
     bays: dict[int, "Bay"]
 
@@ -49,6 +53,7 @@ class Bay:
         self.station = station
         self.evse = evse
         self.tx: Transaction | None = None
+        self.is_operative = True
         self.next_change_s: int | None = None
         self._has_charged = False
         self._reported: Activity | None = None
@@ -58,13 +63,19 @@ class Bay:
     @property
     def activity(self) -> Activity:
         """What goes on, as the station would report it."""
+        if self.tx is None and not self.is_operative:
+            return Activity.UNAVAILABLE
         if self.evse.car is None:
-            return Activity.FREE
+            return Activity.FREE if self._reservation is None else Activity.RESERVED
         if self.tx is None:
             return Activity.FINISHED if self._has_charged else Activity.CONNECTED
         if self.evse.offered_a < MIN_CURRENT_A:
             return Activity.PAUSED_BY_STATION
         return Activity.PAUSED_BY_CAR if self.evse.car.is_full else Activity.CHARGING
+
+    @property
+    def _reservation(self) -> Reservation | None:
+        return self.station.reservations.at(self.evse.number)
 
     def refresh(self) -> None:
         """Work out anew which limit holds, and signal it to the car."""
@@ -91,31 +102,51 @@ class Bay:
 
     def _present(self, token: str) -> None:
         if not self.station.is_online:
-            self.begin(token)
+            self._begin_offline(token)
             return
         call = self.station.dialect.authorize(token)
         car = self.evse.car
 
         def answered(answer: Payload) -> None:
-            if self.evse.car is car and self.station.dialect.is_accepted(answer):
+            may_charge = self.station.dialect.is_accepted(answer)
+            self.station.tokens.remember(token, bool(may_charge))
+            if self.evse.car is car and may_charge:
                 self.begin(token)
 
         def failed(is_offline: bool) -> None:
             if is_offline and self.evse.car is car:
-                self.begin(token)
+                self._begin_offline(token)
 
         call.on_answer, call.on_failed = answered, failed
         self.station.send(call)
 
+    def _begin_offline(self, token: str) -> None:
+        """Begin unless the local list or the cache says no: an unknown token may charge (OCPP 1.6 §3.5.4)."""
+        if self.station.tokens.verdict(token) is not False:
+            self.begin(token)
+
+    def can_start(self, token: str) -> bool:
+        """Whether a transaction may begin as soon as a car is there."""
+        reservation = self._reservation
+        is_held_back = reservation is not None and reservation.token != token
+        return self.tx is None and self.is_operative and not is_held_back
+
     def begin(self, token: str, *, remote_start_id: int | None = None, is_remote: bool = False) -> Transaction | None:
-        """Start a transaction for the car that is plugged in; None if there is no car, or one runs already."""
-        if self.evse.car is None or self.tx is not None:
+        """Start a transaction for the car that is plugged in.
+
+        None if there is no car, one runs already, the EVSE is out of order, or reserved for another token.
+        """
+        reservation = self._reservation
+        if self.evse.car is None or not self.can_start(token):
             return None
         station, now_s = self.station, self.station.clock.now_s
         reading = self.evse.reading(now_s)
         tx = Transaction(
             self.evse.number, token, now_s, reading.register_wh, station.new_ref(), remote_start_id, is_remote
         )
+        if reservation is not None:
+            self.station.reservations.take(reservation.reservation_id)
+            tx.reservation_id = reservation.reservation_id
         self.tx, self._has_charged, self.evse.is_closed = tx, True, True
         for bay in station.bays.values():
             bay.refresh()
@@ -173,7 +204,7 @@ class Bay:
             return
         before, self._reported = self._reported, activity
         station, now_s = self.station, self.station.clock.now_s
-        if station.dialect.reports_status_when_charging() or Activity.FREE in {before, activity}:
+        if station.dialect.reports_status_when_charging() or not AT_REST.isdisjoint({before, activity}):
             self.send_status()
         if self.tx is not None and not station.dialect.reports_status_when_charging():
             station.send(station.dialect.moved(self.tx, activity, now_s, is_offline=not station.is_online))

@@ -30,6 +30,11 @@ def answer_with(handlers: Mapping[str, Handler], station: Station, action: str, 
     return handler(station, payload)
 
 
+def not_supported(_station: Station, _payload: Payload) -> Payload:
+    """Refuse a call of the standard that such a station has no part for."""
+    raise Fault("NotSupported", "this station has nothing to do it with")
+
+
 def verdict(is_done: bool, otherwise: str = "Rejected") -> Payload:
     """Return a status answer."""
     return {"status": "Accepted" if is_done else otherwise}
@@ -87,6 +92,8 @@ def trigger(station: Station, message: str, evse_number: int | None) -> Payload:
     elif message == "StatusNotification":
         for bay in bays:
             station.later(partial(bay.send_status, is_asked=True))
+    elif message == "FirmwareStatusNotification":
+        station.later(lambda: station.send(station.workshop.tell_firmware()))
     elif message in {"MeterValues", "TransactionEvent"}:
         for bay in bays:
             if bay.tx is not None or message == "MeterValues":

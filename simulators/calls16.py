@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from simulators import upkeep, upkeep16
 from simulators.calls import PURPOSES, Handler, answer_with, composite, profile_from, trigger, verdict
 from simulators.messages import Payload
 from simulators.profiles import Purpose
@@ -65,6 +66,9 @@ def _reset(station: Station, payload: Payload) -> Payload:
 
 
 def _trigger(station: Station, payload: Payload) -> Payload:
+    if payload["requestedMessage"] == "DiagnosticsStatusNotification":
+        upkeep.send_later(station, station.workshop.tell_diagnostics())
+        return verdict(True)
     return trigger(station, payload["requestedMessage"], payload.get("connectorId"))
 
 
@@ -105,6 +109,7 @@ HANDLERS: dict[str, Handler] = {
     "TriggerMessage": _trigger,
     "GetConfiguration": _get_configuration,
     "ChangeConfiguration": _change_configuration,
+    **upkeep16.HANDLERS,
 }
 
 answer = partial(answer_with, HANDLERS)

@@ -1,12 +1,11 @@
 """Calls of the central system in OCPP 2.0.1, carried out on a station."""
 
 from functools import partial
-from typing import Any
 
-from simulators.calls import PURPOSES, Handler, answer_with, composite, profile_from, trigger, verdict
+from simulators import reports201, upkeep, upkeep201
+from simulators.calls import PURPOSES, Handler, answer_with, composite, not_supported, profile_from, trigger, verdict
 from simulators.messages import Payload
 from simulators.profiles import Purpose
-from simulators.settings import BY_NAME
 from simulators.station import Station
 
 
@@ -77,47 +76,10 @@ def _trigger(station: Station, payload: Payload) -> Payload:
     message = payload["requestedMessage"]
     if message == "BootNotification" and station.is_accepted:  # OCPP 2.0.1 F06.FR.17
         return verdict(False)
+    if message == "LogStatusNotification":
+        upkeep.send_later(station, station.workshop.tell_log())
+        return verdict(True)
     return trigger(station, message, payload.get("evse", {}).get("id"))
-
-
-def _named(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    component, variable = item["component"], item["variable"]
-    return f"{component['name']}.{variable['name']}", {"component": component, "variable": variable}
-
-
-def _get_variables(station: Station, payload: Payload) -> Payload:
-    results = []
-    for item in payload["getVariableData"]:
-        name, echo = _named(item)
-        setting = BY_NAME.get(name)
-        if setting is None:
-            results.append({"attributeStatus": "UnknownVariable", **echo})
-        elif setting.read is None:
-            results.append({"attributeStatus": "Rejected", **echo})
-        else:
-            results.append({"attributeStatus": "Accepted", "attributeValue": setting.read(station), **echo})
-    return {"getVariableResult": results}
-
-
-def _write(station: Station, name: str, value: str) -> str:
-    setting = BY_NAME.get(name)
-    if setting is None:
-        return "UnknownVariable"
-    if setting.write is None:
-        return "Rejected"
-    try:
-        setting.write(station, value)
-    except ValueError:
-        return "Rejected"
-    return "Accepted"
-
-
-def _set_variables(station: Station, payload: Payload) -> Payload:
-    results = []
-    for item in payload["setVariableData"]:
-        name, echo = _named(item)
-        results.append({"attributeStatus": _write(station, name, str(item["attributeValue"])), **echo})
-    return {"setVariableResult": results}
 
 
 HANDLERS: dict[str, Handler] = {
@@ -128,8 +90,10 @@ HANDLERS: dict[str, Handler] = {
     "RequestStopTransaction": _request_stop,
     "Reset": _reset,
     "TriggerMessage": _trigger,
-    "GetVariables": _get_variables,
-    "SetVariables": _set_variables,
+    **reports201.HANDLERS,
+    **upkeep201.HANDLERS,
+    **dict.fromkeys(("SetDisplayMessage", "GetDisplayMessages", "ClearDisplayMessage", "CostUpdated"), not_supported),
+    **dict.fromkeys(("PublishFirmware", "UnpublishFirmware"), not_supported),
 }
 
 answer = partial(answer_with, HANDLERS)

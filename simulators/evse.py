@@ -17,6 +17,11 @@ class Activity(StrEnum):
     PAUSED_BY_STATION = "paused_by_station"
     PAUSED_BY_CAR = "paused_by_car"
     FINISHED = "finished"
+    RESERVED = "reserved"
+    UNAVAILABLE = "unavailable"
+
+
+AT_REST = {Activity.FREE, Activity.RESERVED, Activity.UNAVAILABLE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ SHOWN = {
     Activity.PAUSED_BY_STATION: "waiting",
     Activity.PAUSED_BY_CAR: "full",
     Activity.FINISHED: "waiting",
+    Activity.RESERVED: "free",
+    Activity.UNAVAILABLE: "free",
 }
 
 Errand = Callable[[], Awaitable[None]]

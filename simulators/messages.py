@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from simulators.evse import Activity, Reading
 
 Payload = dict[str, Any]
+MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage")
 
 
 class Fault(Exception):
@@ -29,6 +30,7 @@ class Transaction:
     ref: str | None = None
     remote_start_id: int | None = None
     is_remote: bool = False
+    reservation_id: int | None = None
     next_seq_no: int = 0
 
     def take_seq_no(self) -> int:
@@ -58,12 +60,16 @@ class Call:
 
 
 class Dialect(Protocol):
-    """How one OCPP version spells what a station has to say. Pure but for the sequence numbers of transactions."""
+    """How one OCPP version spells what a station has to say. Pure but for the sequence numbers of transactions.
+
+    `measurands` are sampled while a transaction runs.
+    """
 
     subprotocol: str
     format_violation: str
+    measurands: tuple[str, ...]
 
-    def boot(self, identity: str, reason: str) -> Call:
+    def boot(self, identity: str, reason: str, firmware: str) -> Call:
         """BootNotification."""
         ...
 
@@ -97,6 +103,22 @@ class Dialect(Protocol):
 
     def ended(self, tx: Transaction, reading: Reading, reason: str, *, is_offline: bool) -> Call:
         """End a transaction; `reason` in 1.6's words."""
+        ...
+
+    def firmware_status(self, status: str, request_id: int | None) -> Call:
+        """Report how a firmware update goes; `status` in 2.0.1's words."""
+        ...
+
+    def log_status(self, status: str, request_id: int | None) -> Call:
+        """Report how an upload goes; no request id: diagnostics (1.6)."""
+        ...
+
+    def reservation_expired(self, reservation_id: int) -> Call | None:
+        """Report that nobody used a reservation (2.0.1 only: in 1.6 the connector's status tells)."""
+        ...
+
+    def tells_install_reboot(self, is_signed: bool) -> bool:
+        """Whether a restart into a new firmware is announced by a status."""
         ...
 
     def is_accepted(self, answer: Payload) -> bool | None:

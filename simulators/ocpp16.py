@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.clock import stamp
 from simulators.evse import Activity, Reading
-from simulators.messages import Call, Payload, Transaction
+from simulators.messages import MEASURANDS, Call, Payload, Transaction
 
 UNKNOWN_REF = -1
 STATUS = {
@@ -14,10 +14,12 @@ STATUS = {
     Activity.PAUSED_BY_STATION: "SuspendedEVSE",
     Activity.PAUSED_BY_CAR: "SuspendedEV",
     Activity.FINISHED: "Finishing",
+    Activity.RESERVED: "Reserved",
+    Activity.UNAVAILABLE: "Unavailable",
 }
 
 
-def _sampled(reading: Reading, context: str) -> list[dict[str, Any]]:
+def _sampled(reading: Reading, context: str, measurands: tuple[str, ...]) -> list[dict[str, Any]]:
     values = (
         ("Energy.Active.Import.Register", reading.register_wh, "Wh"),
         ("Power.Active.Import", reading.power_w, "W"),
@@ -27,6 +29,7 @@ def _sampled(reading: Reading, context: str) -> list[dict[str, Any]]:
     return [
         {"value": str(value), "context": context, "measurand": measurand, "unit": unit}
         for measurand, value, unit in values
+        if measurand in measurands
     ]
 
 
@@ -40,13 +43,16 @@ class Ocpp16:
     subprotocol = "ocpp1.6"
     format_violation = "FormationViolation"
 
-    def boot(self, identity: str, reason: str) -> Call:
+    def __init__(self) -> None:
+        self.measurands: tuple[str, ...] = MEASURANDS
+
+    def boot(self, identity: str, reason: str, firmware: str) -> Call:
         """OCPP 1.6 §4.2 (which has no word for the reason)."""
         payload = {
             "chargePointVendor": "Sunslot",
             "chargePointModel": "Simulated AC",
             "chargePointSerialNumber": identity[:25],
-            "firmwareVersion": "1.0",
+            "firmwareVersion": firmware,
         }
         return Call("BootNotification", lambda: payload, is_boot=True, is_asked=reason == "Triggered")
 
@@ -76,6 +82,8 @@ class Ocpp16:
             "meterStart": tx.meter_start_wh,
             "timestamp": stamp(reading.at_s),
         }
+        if tx.reservation_id is not None:
+            payload["reservationId"] = tx.reservation_id
 
         def answered(answer: Payload) -> None:
             tx.ref = str(int(answer["transactionId"]))
@@ -88,7 +96,7 @@ class Ocpp16:
 
     def metered(self, tx: Transaction, reading: Reading, *, is_offline: bool, is_asked: bool) -> Call:  # noqa: ARG002
         """OCPP 1.6 §4.7."""
-        value = _value(reading, "Trigger" if is_asked else "Sample.Periodic")
+        value = _value(reading, "Trigger" if is_asked else "Sample.Periodic", self.measurands)
 
         def spell() -> Payload:
             known = {} if tx.ref is None else {"transactionId": _ref(tx)}
@@ -98,7 +106,7 @@ class Ocpp16:
 
     def metered_idle(self, evse_number: int, reading: Reading) -> Call:
         """OCPP 1.6 §4.7, without a transaction."""
-        payload = {"connectorId": evse_number, "meterValue": [_value(reading, "Trigger")]}
+        payload = {"connectorId": evse_number, "meterValue": [_value(reading, "Trigger", MEASURANDS)]}
         return Call("MeterValues", lambda: payload, is_asked=True)
 
     def ended(self, tx: Transaction, reading: Reading, reason: str, *, is_offline: bool) -> Call:  # noqa: ARG002
@@ -115,6 +123,27 @@ class Ocpp16:
 
         return Call("StopTransaction", spell, is_transactional=True)
 
+    def firmware_status(self, status: str, request_id: int | None) -> Call:
+        """OCPP 1.6 §4.5; whitepaper L01 where the update had an id."""
+        if request_id is None:
+            return Call("FirmwareStatusNotification", lambda: {"status": status})
+        return Call("SignedFirmwareStatusNotification", lambda: {"status": status, "requestId": request_id})
+
+    def log_status(self, status: str, request_id: int | None) -> Call:
+        """OCPP 1.6 §4.4; whitepaper N01 where the upload had an id (it has no word for an upload that was given up)."""
+        if request_id is None:
+            return Call("DiagnosticsStatusNotification", lambda: {"status": status})
+        word = "UploadFailure" if status == "AcceptedCanceled" else status
+        return Call("LogStatusNotification", lambda: {"status": word, "requestId": request_id})
+
+    def reservation_expired(self, reservation_id: int) -> Call | None:  # noqa: ARG002 - 2.0.1 only
+        """OCPP 1.6 §5.13: the connector becomes Available, which is all that is said."""
+        return None
+
+    def tells_install_reboot(self, is_signed: bool) -> bool:
+        """OCPP 1.6 §7.25 has no word for it, the whitepaper has."""
+        return is_signed
+
     def is_accepted(self, answer: Payload) -> bool | None:
         """The idTagInfo's verdict."""
         info = answer.get("idTagInfo")
@@ -125,5 +154,5 @@ class Ocpp16:
         return True
 
 
-def _value(reading: Reading, context: str) -> dict[str, Any]:
-    return {"timestamp": stamp(reading.at_s), "sampledValue": _sampled(reading, context)}
+def _value(reading: Reading, context: str, measurands: tuple[str, ...]) -> dict[str, Any]:
+    return {"timestamp": stamp(reading.at_s), "sampledValue": _sampled(reading, context, measurands)}

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.clock import stamp
 from simulators.evse import Activity, Reading
-from simulators.messages import Call, Payload, Transaction
+from simulators.messages import MEASURANDS, Call, Payload, Transaction
 
 CHARGING_STATE = {
     Activity.FREE: "Idle",
@@ -13,6 +13,13 @@ CHARGING_STATE = {
     Activity.PAUSED_BY_STATION: "SuspendedEVSE",
     Activity.PAUSED_BY_CAR: "SuspendedEV",
     Activity.FINISHED: "EVConnected",
+    Activity.RESERVED: "Idle",
+    Activity.UNAVAILABLE: "Idle",
+}
+STATUS = {
+    Activity.FREE: "Available",
+    Activity.RESERVED: "Reserved",
+    Activity.UNAVAILABLE: "Unavailable",
 }
 STOPPED = {
     "EVDisconnected": ("EVDeparted", "EVDisconnected"),
@@ -21,6 +28,7 @@ STOPPED = {
     "HardReset": ("ResetCommand", "ImmediateReset"),
     "SoftReset": ("ResetCommand", "Reboot"),
     "Local": ("StopAuthorized", "Local"),
+    "UnlockCommand": ("UnlockCommand", "Other"),
 }
 
 
@@ -29,7 +37,7 @@ def id_token(token: str, *, is_remote: bool = False) -> dict[str, str]:
     return {"idToken": token, "type": "Central" if is_remote else "ISO14443"}
 
 
-def _sampled(reading: Reading, context: str) -> list[dict[str, Any]]:
+def _sampled(reading: Reading, context: str, measurands: tuple[str, ...]) -> list[dict[str, Any]]:
     values = (
         ("Energy.Active.Import.Register", float(reading.register_wh), "Wh"),
         ("Power.Active.Import", reading.power_w, "W"),
@@ -39,11 +47,12 @@ def _sampled(reading: Reading, context: str) -> list[dict[str, Any]]:
     return [
         {"value": value, "context": context, "measurand": measurand, "unitOfMeasure": {"unit": unit}}
         for measurand, value, unit in values
+        if measurand in measurands
     ]
 
 
-def _value(reading: Reading, context: str) -> dict[str, Any]:
-    return {"timestamp": stamp(reading.at_s), "sampledValue": _sampled(reading, context)}
+def _value(reading: Reading, context: str, measurands: tuple[str, ...] = MEASURANDS) -> dict[str, Any]:
+    return {"timestamp": stamp(reading.at_s), "sampledValue": _sampled(reading, context, measurands)}
 
 
 def _event(kind: str, trigger: str, tx: Transaction, at_s: int, is_offline: bool, **more: Any) -> Payload:
@@ -70,13 +79,16 @@ class Ocpp201:
     subprotocol = "ocpp2.0.1"
     format_violation = "FormatViolation"
 
-    def boot(self, identity: str, reason: str) -> Call:
+    def __init__(self) -> None:
+        self.measurands: tuple[str, ...] = MEASURANDS
+
+    def boot(self, identity: str, reason: str, firmware: str) -> Call:
         """OCPP 2.0.1 B01."""
         station = {
             "vendorName": "Sunslot",
             "model": "Simulated AC",
             "serialNumber": identity[:25],
-            "firmwareVersion": "1.0",
+            "firmwareVersion": firmware,
         }
         payload = {"reason": reason, "chargingStation": station}
         return Call("BootNotification", lambda: payload, is_boot=True, is_asked=reason == "Triggered")
@@ -93,7 +105,7 @@ class Ocpp201:
         """OCPP 2.0.1 G01: only whether something is plugged in."""
         payload = {
             "timestamp": stamp(at_s),
-            "connectorStatus": "Available" if activity is Activity.FREE else "Occupied",
+            "connectorStatus": STATUS.get(activity, "Occupied"),
             "evseId": evse_number,
             "connectorId": 1,
         }
@@ -104,6 +116,7 @@ class Ocpp201:
         info: dict[str, Any] = {"chargingState": "EVConnected"}
         if tx.remote_start_id is not None:
             info["remoteStartId"] = tx.remote_start_id
+        more = {} if tx.reservation_id is None else {"reservationId": tx.reservation_id}
         payload = _event(
             "Started",
             "RemoteStart" if tx.is_remote else "Authorized",
@@ -113,6 +126,7 @@ class Ocpp201:
             info=info,
             idToken=id_token(tx.token, is_remote=tx.is_remote),
             meterValue=[_value(reading, "Transaction.Begin")],
+            **more,
         )
         return _transactional(payload)
 
@@ -124,7 +138,7 @@ class Ocpp201:
     def metered(self, tx: Transaction, reading: Reading, *, is_offline: bool, is_asked: bool) -> Call:
         """OCPP 2.0.1 J02: meter values of a running transaction."""
         trigger, context = ("Trigger", "Trigger") if is_asked else ("MeterValuePeriodic", "Sample.Periodic")
-        values = [_value(reading, context)]
+        values = [_value(reading, context, self.measurands)]
         return _transactional(_event("Updated", trigger, tx, reading.at_s, is_offline, meterValue=values))
 
     def metered_idle(self, evse_number: int, reading: Reading) -> Call:
@@ -145,6 +159,25 @@ class Ocpp201:
             meterValue=[_value(reading, "Transaction.End")],
         )
         return _transactional(payload)
+
+    def firmware_status(self, status: str, request_id: int | None) -> Call:
+        """OCPP 2.0.1 L01; without an id only Idle is said."""
+        payload = {"status": status} if request_id is None else {"status": status, "requestId": request_id}
+        return Call("FirmwareStatusNotification", lambda: payload)
+
+    def log_status(self, status: str, request_id: int | None) -> Call:
+        """OCPP 2.0.1 N01."""
+        payload = {"status": status} if status == "Idle" else {"status": status, "requestId": request_id}
+        return Call("LogStatusNotification", lambda: payload)
+
+    def reservation_expired(self, reservation_id: int) -> Call | None:
+        """OCPP 2.0.1 H04."""
+        payload = {"reservationId": reservation_id, "reservationUpdateStatus": "Expired"}
+        return Call("ReservationStatusUpdate", lambda: payload)
+
+    def tells_install_reboot(self, is_signed: bool) -> bool:  # noqa: ARG002 - 1.6 only
+        """OCPP 2.0.1 L01.FR.15."""
+        return True
 
     def is_accepted(self, answer: Payload) -> bool | None:
         """The idTokenInfo's verdict."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from simulators.agenda import Agenda
 from simulators.bay import Bay
+from simulators.certificates import Certificates
 from simulators.clock import Clock
 from simulators.evse import Activity, Evse
 from simulators.heartbeat import Heartbeat
@@ -15,6 +16,9 @@ from simulators.journal import Journal
 from simulators.messages import Call, Dialect, Fault, Payload
 from simulators.outbox import Outbox
 from simulators.profiles import Electrical, Profile, ProfileStore, Purpose
+from simulators.reservations import Reservation, Reservations
+from simulators.tokens import Tokens
+from simulators.workshop import Workshop
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ class Station:
     """The state machine; `answerer` decodes and carries out calls of the central system for its dialect.
 
     `meter_interval_s` is business time. The station is online while its link is up and its
-    boot was accepted, now or before: a reconnect needs no new boot (OCPP 1.6 §4.2).
+    boot was accepted, now or before: a reconnect needs no new boot (OCPP 1.6 §4.2). `memory` holds the settings that it
+    only remembers, `networks` and `monitors` what OCPP 2.0.1 has it remember.
     """
 
     def __init__(
@@ -75,6 +80,13 @@ class Station:
         first = evses[0]
         self.profiles = ProfileStore(Electrical(first.rated_a, first.voltage_v, first.phase_count))
         self.bays: dict[int, Bay] = {evse.number: Bay(self, evse) for evse in evses}
+        self.memory: dict[str, str] = {}
+        self.networks: dict[int, Payload] = {}
+        self.monitors: dict[int, Payload] = {}
+        self.tokens = Tokens()
+        self.certificates = Certificates()
+        self.reservations = Reservations(agenda, self._reservation_expired)
+        self.workshop = Workshop(self)
         self.line: Line | None = None
         self.boot_status: str | None = None
         self.boot_reason = "PowerUp"
@@ -94,6 +106,11 @@ class Station:
     def is_online(self) -> bool:
         """Whether messages reach the central system now."""
         return self.is_accepted and self.line is not None and self.line.is_up
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a transaction runs."""
+        return any(bay.tx is not None for bay in self.bays.values())
 
     def new_ref(self) -> str | None:
         """Return a transaction id where the station makes them (2.0.1), None where the central system does (1.6)."""
@@ -155,7 +172,7 @@ class Station:
             self.agenda.at(retry_s, self.line.wake)
 
     def _boot(self, *, is_asked: bool = False) -> None:
-        call = self.dialect.boot(self.identity, "Triggered" if is_asked else self.boot_reason)
+        call = self.dialect.boot(self.identity, "Triggered" if is_asked else self.boot_reason, self.workshop.firmware)
         call.on_answer = self._booted
         call.on_failed = lambda is_offline: None if is_offline else self._boot_later(DEFAULT_BOOT_INTERVAL_S)
         self.send(call)
@@ -180,6 +197,7 @@ class Station:
             for bay in self.bays.values():
                 bay.forget_reports()
                 bay.send_status()
+            self.workshop.booted()
 
     def _beat(self) -> None:
         if self.is_online:
@@ -248,7 +266,9 @@ class Station:
 
     def remote_start(self, evse_number: int | None, token: str, remote_start_id: int | None) -> Bay | None:
         """Start at an EVSE (None: any that is not in use), now or when a car comes; None if that is impossible."""
-        candidates = [bay for bay in self.bays.values() if evse_number in {None, bay.evse.number} and bay.tx is None]
+        candidates = [
+            bay for bay in self.bays.values() if evse_number in {None, bay.evse.number} and bay.can_start(token)
+        ]
         bay = next((each for each in candidates if each.evse.car is not None), next(iter(candidates), None))
         if bay is None or not self.is_accepted:
             return None
@@ -269,7 +289,7 @@ class Station:
         def go_down() -> None:
             for bay in self.bays.values():
                 bay.end(reason)
-            self.agenda.at(self.clock.now_s + 1, self._restart)
+            self.agenda.at(self.clock.now_s + 1, self.restart)
 
         self._resets_when_idle = False
         self.later(go_down)
@@ -279,11 +299,32 @@ class Station:
         self._resets_when_idle = True
 
     def unplugged(self) -> None:
-        """A car has left: a restart that waited for it may happen."""
-        if self._resets_when_idle and all(bay.tx is None for bay in self.bays.values()):
+        """A car has left: a restart or an installation that waited for it may happen."""
+        if self.is_busy:
+            return
+        self.workshop.proceed()
+        if self._resets_when_idle:
             self._resets_when_idle = False
-            self.agenda.at(self.clock.now_s + 1, self._restart)
+            self.agenda.at(self.clock.now_s + 1, self.restart)
 
-    def _restart(self) -> None:
-        self.boot_status, self.boot_reason = None, "RemoteReset"
+    def set_availability(self, evse_number: int, is_operative: bool) -> bool | None:
+        """Put an EVSE (0: all) in or out of order; True where a transaction delays it, None for an unknown EVSE."""
+        bays = [bay for number, bay in self.bays.items() if evse_number in {0, number}]
+        if not bays:
+            return None
+        for bay in bays:
+            bay.is_operative = is_operative
+        if evse_number == 0 and self.dialect.reports_status_when_charging():
+            activity = Activity.FREE if is_operative else Activity.UNAVAILABLE
+            self.later(lambda: self.send(self.dialect.status(0, activity, self.clock.now_s)))
+        return not is_operative and any(bay.tx is not None for bay in bays)
+
+    def _reservation_expired(self, reservation: Reservation) -> None:
+        if (call := self.dialect.reservation_expired(reservation.reservation_id)) is not None:
+            self.send(call)
+        self.report()
+
+    def restart(self, reason: str = "RemoteReset") -> None:
+        """Boot again; what was reported before counts no more."""
+        self.boot_status, self.boot_reason = None, reason
         self.stay_away(self.clock.now_s + REBOOT_S)

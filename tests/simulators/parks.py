@@ -13,7 +13,7 @@ from simulators.fleet import CarPark
 from simulators.station import Station
 
 START_S = 1_557_784_800
-BOTH = ("ocpp1.6", "ocpp2.0.1")
+V16, V201 = BOTH = ("ocpp1.6", "ocpp2.0.1")
 KEY = "0123456789abcdefghij"
 CARD = "04A1B2C3"
 

@@ -18,8 +18,8 @@ def every_message(dialect: Dialect) -> list[Call]:
     remote.remote_start_id, remote.is_remote = 5, True
     offline = {"is_offline": True}
     return [
-        dialect.boot("CP-001", "PowerUp"),
-        dialect.boot("CP-001" * 20, "RemoteReset"),
+        dialect.boot("CP-001", "PowerUp", "1.0"),
+        dialect.boot("CP-001" * 20, "RemoteReset", "1.0"),
         dialect.heartbeat(),
         dialect.authorize(tx.token),
         *(dialect.status(1, activity, READING.at_s) for activity in Activity),
@@ -29,6 +29,8 @@ def every_message(dialect: Dialect) -> list[Call]:
         dialect.metered(tx, READING, is_offline=False, is_asked=False),
         dialect.metered(tx, READING, is_offline=True, is_asked=True),
         dialect.metered_idle(1, READING),
+        *(dialect.firmware_status(status, request_id) for status, request_id in (("Idle", None), ("Installing", 5))),
+        *(dialect.log_status(status, 5) for status in ("Idle", "Uploading", "Uploaded", "AcceptedCanceled")),
         *(dialect.ended(tx, READING, reason, is_offline=False) for reason in REASONS),
     ]
 

@@ -138,7 +138,7 @@ async def test_a_trigger_is_answered_first_and_then_obeyed(dialect: str, message
         assert await central.call(dialect, "TriggerMessage", {"requestedMessage": message}) == {"status": "Accepted"}
         await park.act(10)
         assert central.actions(dialect) == [message]
-        body = {"requestedMessage": "FirmwareStatusNotification"}
+        body = {"requestedMessage": "PublishFirmwareStatusNotification"}
         assert await central.call(dialect, "TriggerMessage", body) == {"status": "NotImplemented"}
         assert central.complaints == []
 
@@ -216,7 +216,7 @@ async def test_2_0_1_variables_are_read_and_guarded() -> None:
         asked = [("SmartChargingCtrlr", "RateUnit"), ("SecurityCtrlr", "BasicAuthPassword"), ("Door", "Colour")]
         body = {"getVariableData": [{"component": {"name": c}, "variable": {"name": v}} for c, v in asked]}
         results = (await central.call(V201, "GetVariables", body))["getVariableResult"]
-        assert [result["attributeStatus"] for result in results] == ["Accepted", "Rejected", "UnknownVariable"]
+        assert [result["attributeStatus"] for result in results] == ["Accepted", "Rejected", "UnknownComponent"]
         assert results[0]["attributeValue"] == "A,W"
         named = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "RateUnit"}}
         variables: Json = {"setVariableData": [{"attributeValue": "A", **named}]}
