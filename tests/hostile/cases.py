@@ -176,14 +176,16 @@ async def play(house: House, row: Row) -> None:
             await player.is_served()
     if row.sessions is not None:
         _compare(await house.sessions(station_id), row.sessions)
-    assert await house.reasons(station_id) == sorted(row.quarantine)
-    counted = Counter(house.central.counts) - before
-    assert {name: count for name, count in counted.items() if name.startswith(EXACT_COUNTS)} == row.counts
+    reasons = await house.reasons(station_id)
+    assert reasons == sorted(row.quarantine), reasons
+    counted = (Counter(house.central.counts) - before).items()
+    told = {name: count for name, count in counted if name.startswith(EXACT_COUNTS)}
+    assert told == row.counts, told
 
 
 def _compare(found: list[SessionRow], expected: tuple[dict[str, Any], ...]) -> None:
     seen = [{key: getattr(row, key) for key in wanted} for row, wanted in zip(found, expected, strict=True)]
-    assert seen == list(expected)
+    assert seen == list(expected), seen
 
 
 class Player:

@@ -14,7 +14,6 @@ from app.bus.local import LocalBus
 from app.ocpp_central.server import Central, CentralOptions
 from app.operations.transaction import Transactions
 
-MAX_QUEUE_COUNT = 64
 OPTIONS = CentralOptions(
     port=0,
     call_timeout_s=5.0,
@@ -23,7 +22,6 @@ OPTIONS = CentralOptions(
     close_timeout_s=1.0,
     boot_wait_s=0.3,
     failure_limit_count=3,
-    max_queue_count=MAX_QUEUE_COUNT,
 )
 
 

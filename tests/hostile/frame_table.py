@@ -108,9 +108,27 @@ ROWS: tuple[Row, ...] = (
     ),
     *both("a thousand pings", (Wire(masked(Opcode.PING, b"!") * 1000), Silence())),
     *both("a thousand pongs that nobody asked for", (Wire(masked(Opcode.PONG, b"!") * 1000), Silence())),
-    *both("empty fragments without end", (Wire(masked(Opcode.TEXT, b"", fin=False) + masked(Opcode.CONT, b"", fin=False) * 500 + masked(Opcode.CONT, BEAT.encode())), Result())),
-    *both("a result that nobody asked for", (Text('[3,"never",{"status":"Accepted"}]'), Silence()), counts={"unsolicited_answer": 1}),
-    *both("an error that nobody asked for", (Text('[4,"never","GenericError","",{}]'), Silence()), counts={"unsolicited_answer": 1}),
+    *both(
+        "empty fragments without end",
+        (
+            Wire(
+                masked(Opcode.TEXT, b"", fin=False)
+                + masked(Opcode.CONT, b"", fin=False) * 500
+                + masked(Opcode.CONT, BEAT.encode())
+            ),
+            Result(),
+        ),
+    ),
+    *both(
+        "a result that nobody asked for",
+        (Text('[3,"never",{"status":"Accepted"}]'), Silence()),
+        counts={"unsolicited_answer": 1},
+    ),
+    *both(
+        "an error that nobody asked for",
+        (Text('[4,"never","GenericError","",{}]'), Silence()),
+        counts={"unsolicited_answer": 1},
+    ),
     *both("a result without a payload", (Text('[3,"never"]'), Silence()), counts={"unsolicited_answer": 1}),
     *both("an error of odd parts", (Text('[4,"never",{"x":[]},7]'), Silence()), counts={"unsolicited_answer": 1}),
     *both(
@@ -119,9 +137,15 @@ ROWS: tuple[Row, ...] = (
         counts={"unsolicited_answer": 3000},
     ),
     *both("a flood of calls", (Wire(masked(Opcode.TEXT, BEAT.encode()) * 3000), Closed(1008, is_first=False))),
-    *ends("a frame beyond the bound", (Text(json.dumps([2, "a", "DataTransfer", {"vendorId": BEYOND_THE_BOUND}])), Closed(1009))),
+    *ends(
+        "a frame beyond the bound",
+        (Text(json.dumps([2, "a", "DataTransfer", {"vendorId": BEYOND_THE_BOUND}])), Closed(1009)),
+    ),
     *ends("fragments that are beyond the bound together", (Parts(("x" * 100_000,) * 3), Closed(1009))),
-    *ends("a frame that claims to have 2^62 bytes", (Wire(b"\x81\xff" + (2**62).to_bytes(8, "big") + b"mask"), Closed(1009))),
+    *ends(
+        "a frame that claims to have 2^62 bytes",
+        (Wire(b"\x81\xff" + (2**62).to_bytes(8, "big") + b"mask"), Closed(1009)),
+    ),
     Row(
         "a compressed frame that grows beyond the bound",
         V201,
@@ -137,7 +161,10 @@ ROWS: tuple[Row, ...] = (
     *ends("a ping of 126 bytes", (Wire(b"\x89\xfe\x00\x7emask" + bytes(126)), Closed(1002))),
     *ends("a ping in fragments", (Wire(masked(Opcode.PING, b"?", fin=False)), Closed(1002))),
     *ends("a continuation of nothing", (Wire(masked(Opcode.CONT, b"x")), Closed(1002))),
-    *ends("a new message within another", (Wire(masked(Opcode.TEXT, b"x", fin=False) + masked(Opcode.TEXT, b"x")), Closed(1002))),
+    *ends(
+        "a new message within another",
+        (Wire(masked(Opcode.TEXT, b"x", fin=False) + masked(Opcode.TEXT, b"x")), Closed(1002)),
+    ),
     *ends("a close code that may not be sent", (Wire(masked(Opcode.CLOSE, (1005).to_bytes(2, "big"))), Closed(1002))),
     *ends("a close frame of one byte", (Wire(masked(Opcode.CLOSE, b"\x03")), Closed(1002))),
     *ends("an ordinary end", (Wire(masked(Opcode.CLOSE, (1000).to_bytes(2, "big"))), Closed(1000))),

@@ -177,8 +177,12 @@ KNOCKS: tuple[Knock, ...] = (
         lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"wrong"), own(me)),
         Http(401),
     ),
-    *knock("basic in small letters", lambda v, me: opening(v, f"/ocpp/{me}", own(me).replace("Basic", "basic")), Welcome()),
-    *knock("the key as hexadecimal text", lambda v, me: opening(v, f"/ocpp/{me}", own(me, KEY.hex().encode())), Welcome()),
+    *knock(
+        "basic in small letters", lambda v, me: opening(v, f"/ocpp/{me}", own(me).replace("Basic", "basic")), Welcome()
+    ),
+    *knock(
+        "the key as hexadecimal text", lambda v, me: opening(v, f"/ocpp/{me}", own(me, KEY.hex().encode())), Welcome()
+    ),
     *knock(
         "sixty odd headers",
         lambda v, me: opening(v, f"/ocpp/{me}", own(me), *(f"X-{n}: {n}" for n in range(60))),
@@ -188,7 +192,12 @@ KNOCKS: tuple[Knock, ...] = (
     *offering("the other version only", "ocpp1.2, ocpp2.0, ocpp9", Closed(1002), Closed(1002)),
     *offering("no subprotocol (1.6J §3.2)", None, Welcome(), Closed(1002)),
     *offering("all subprotocols", "ocpp2.1, ocpp2.0.1, ocpp1.6", Welcome(), Welcome()),
-    *offering("the right subprotocol among a thousand", ", ".join([*(f"x{n}" for n in range(999)), "ocpp1.6, ocpp2.0.1"]), Welcome(), Welcome()),
+    *offering(
+        "the right subprotocol among a thousand",
+        ", ".join([*(f"x{n}" for n in range(999)), "ocpp1.6, ocpp2.0.1"]),
+        Welcome(),
+        Welcome(),
+    ),
     *offering("the subprotocol in capitals", "OCPP1.6, OCPP2.0.1", Closed(1002), Closed(1002)),
     *offering("a subprotocol header of commas", ",,;;,", Http(400), Http(400)),
     *changed("no Upgrade", Http(426), Upgrade=None),
@@ -203,7 +212,9 @@ KNOCKS: tuple[Knock, ...] = (
     *changed("a body", Dropped(), Content_Length="5"),
     *raw("a browser", lines("GET / HTTP/1.1", "Host: x", "User-Agent: Mozilla/5.0"), Http(404)),
     *knock("a POST", lambda v, me: opening(v, f"/ocpp/{me}", own(me)).replace(b"GET", b"POST", 1), Http(405)),
-    *knock("HTTP/1.0", lambda v, me: opening(v, f"/ocpp/{me}", own(me)).replace(b"HTTP/1.1", b"HTTP/1.0", 1), Http(505)),
+    *knock(
+        "HTTP/1.0", lambda v, me: opening(v, f"/ocpp/{me}", own(me)).replace(b"HTTP/1.1", b"HTTP/1.0", 1), Http(505)
+    ),
     *raw("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Dropped()),
     *raw("a header without a colon", lines("GET /ocpp/x HTTP/1.1", "Host"), Dropped()),
     *raw("a header over two lines", lines("GET /ocpp/x HTTP/1.1", "X: 1", " 2"), Dropped()),

@@ -50,14 +50,20 @@ ROWS: tuple[Row, ...] = (
     *no_json("objects nested a little too deeply", f'[2,"a","Heartbeat",{nested(26)}]'),
     *both("a frame with spaces and line ends around", (Text(' \r\n\t[2 , "a",\n"Heartbeat" , { } ]\n '), Result())),
     *both("an action in escapes", (Text('[2,"a","\\u0048eartbeat",{}]'), Result())),
-    *both("a duplicate key: the last one counts", (Text('[2,"a","DataTransfer",{"vendorId":5,"vendorId":"x"}]'), TRANSFERRED)),
+    *both(
+        "a duplicate key: the last one counts",
+        (Text('[2,"a","DataTransfer",{"vendorId":5,"vendorId":"x"}]'), TRANSFERRED),
+    ),
     *both("a NUL in escapes", (Text('[2,"a","DataTransfer",{"vendorId":"x\\u0000y"}]'), TRANSFERRED)),
     *both("a NUL in the id is lost", (Text('[2,"a\\u0000","Heartbeat",{}]'), Result())),
     *both(
         "a NUL within a key",
         (Text('[2,"a","DataTransfer",{"vendor\\u0000Id":"x"}]'), TRANSFERRED),
     ),
-    *both("emoji, right-to-left marks and combining accents", (Text('[2,"a","DataTransfer",{"vendorId":"😀\u202e\u0301"}]'), TRANSFERRED)),
+    *both(
+        "emoji, right-to-left marks and combining accents",
+        (Text('[2,"a","DataTransfer",{"vendorId":"😀\u202e\u0301"}]'), TRANSFERRED),
+    ),
     *both("a data text of 200,000 characters", (transfer(json.dumps("x" * 200_000)), TRANSFERRED)),
     *only_201("an array with 50,000 numbers", transfer(json.dumps([0] * 50_000)), TRANSFERRED),
     *only_201("an object with 10,000 keys", transfer(json.dumps({f"k{n}": n for n in range(10_000)})), TRANSFERRED),

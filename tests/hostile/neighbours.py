@@ -22,6 +22,7 @@ class Neighbour:
         self.charger = charger
         self.register_wh = 1000
         self.round_count = 0
+        self.is_leaving = asyncio.Event()
 
     async def arrive(self) -> None:
         raise NotImplementedError
@@ -33,8 +34,10 @@ class Neighbour:
         raise NotImplementedError
 
     async def run(self) -> None:
-        """Play one session until the task is cancelled between two rounds; any wrong answer raises."""
-        while True:
+        """Meter and heartbeat; one round more once `is_leaving` is set. Any wrong answer raises."""
+        is_last = False
+        while not is_last:
+            is_last = self.is_leaving.is_set()
             self.register_wh += 1
             await self.meter()
             beat = await self.charger.call("Heartbeat", {})
@@ -104,13 +107,12 @@ class Neighbour201(Neighbour):
 
 
 class Neighbours:
-    """Both of them; `unharmed` after every case, `settle` at the end of a group."""
+    """Both of them: `unharmed` after every case, `settle` at the end of a group."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._stack = AsyncExitStack()
         self._pairs: list[tuple[Neighbour, asyncio.Task[None]]] = []
-        self.is_settled = False
 
     async def move_in(self) -> None:
         for kind in (Neighbour16, Neighbour201):
@@ -125,39 +127,23 @@ class Neighbours:
     def unharmed(self) -> None:
         """Nobody was disconnected or got a wrong answer so far."""
         for neighbour, task in self._pairs:
-            if task.done():
-                task.result()
+            assert not task.done(), f"{neighbour.version}: {task.exception()!r}"
             assert neighbour.charger.socket.close_code is None, f"{neighbour.version}: the neighbour was disconnected"
 
     async def settle(self) -> None:
         """Let each go on for a round more, end its session, and find all of its energy in the database."""
+        self.unharmed()
         for neighbour, task in self._pairs:
-            before_count = neighbour.round_count
-            async with asyncio.timeout(TIMEOUT_S):
-                while neighbour.round_count <= before_count and not task.done():
-                    await asyncio.sleep(PAUSE_S)
-            self.unharmed()
-        for neighbour, task in self._pairs:
-            await _between_rounds(neighbour, task)
+            neighbour.is_leaving.set()
+            await asyncio.wait_for(task, TIMEOUT_S)
             await neighbour.leave()
             (row,) = await self._house.sessions(neighbour.station_id)
             assert row.ended_at is not None
             assert row.delivered_wh == neighbour.register_wh - 1000
             assert await self._house.reasons(neighbour.station_id) == []
-        self.is_settled = True
 
     async def move_out(self) -> None:
         for _, task in self._pairs:
             task.cancel()
         await asyncio.gather(*(task for _, task in self._pairs), return_exceptions=True)
         await self._stack.aclose()
-
-
-async def _between_rounds(neighbour: Neighbour, task: asyncio.Task[None]) -> None:
-    """Stop a neighbour where no answer of its is outstanding: while it pauses."""
-    before_count = neighbour.round_count
-    async with asyncio.timeout(TIMEOUT_S):
-        while neighbour.round_count == before_count:
-            await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

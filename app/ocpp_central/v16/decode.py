@@ -21,6 +21,7 @@ from app.ocpp_central.rpc import Problem, Refusal
 from app.ocpp_central.samples import RawSample
 
 LONGEST_REF_COUNT = 36
+UNKNOWN = "unknown"
 
 # OCPP 1.6 §7.7: nine statuses are two things at once. None: the status says nothing about that half.
 STATUSES: dict[str, tuple[Occupancy, Activity | None]] = {
@@ -37,18 +38,20 @@ STATUSES: dict[str, tuple[Occupancy, Activity | None]] = {
 
 
 def boot(message: Message) -> tuple[Fact, ...]:
-    """OCPP 1.6 §4.2."""
+    """OCPP 1.6 §4.2. A station that does not say who made it is heard all the same, and quarantined."""
     payload = message.payload
-    return (
-        StationBooted(
-            at=message.received_at,
-            received_at=message.received_at,
-            vendor=payload["chargePointVendor"],
-            model=payload["chargePointModel"],
-            serial=text_of(payload, "chargePointSerialNumber") or text_of(payload, "chargeBoxSerialNumber"),
-            firmware=text_of(payload, "firmwareVersion"),
-        ),
+    vendor, model = text_of(payload, "chargePointVendor"), text_of(payload, "chargePointModel")
+    booted = StationBooted(
+        at=message.received_at,
+        received_at=message.received_at,
+        vendor=vendor or UNKNOWN,
+        model=model or UNKNOWN,
+        serial=text_of(payload, "chargePointSerialNumber") or text_of(payload, "chargeBoxSerialNumber"),
+        firmware=text_of(payload, "firmwareVersion"),
     )
+    if vendor and model:
+        return (booted,)
+    return (message.suspicious("a boot without the station's vendor or model"), booted)
 
 
 def authorize(message: Message) -> tuple[Fact, ...]:

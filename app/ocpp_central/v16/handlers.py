@@ -53,7 +53,7 @@ def _nothing(_recorded: Recorded, _desk: Desk) -> Payload:
 
 HANDLERS: dict[str, Handler] = {
     "Authorize": Handler(decode.authorize, _authorized),
-    "BootNotification": Handler(decode.boot, _booted),
+    "BootNotification": Handler(decode.boot, _booted, is_lenient=True),
     "DataTransfer": acknowledged("UnknownVendorId"),
     "DiagnosticsStatusNotification": acknowledged(),
     "FirmwareStatusNotification": acknowledged(),
