@@ -51,7 +51,6 @@ def test_heartbeats_and_mere_notifications_say_that_the_station_is_there():
     seen = StationSeen(NOW, NOW)
     assert one(V16, "Heartbeat", {}) == one(V201, "Heartbeat", {}) == seen
     assert one(V16, "DataTransfer", {"vendorId": "x"}) == seen
-    assert one(V201, "SecurityEventNotification", {"type": "x", "timestamp": STAMP}) == seen
 
 
 def test_a_presented_token_is_read():

@@ -169,6 +169,15 @@ def test_no_payload_makes_a_decoder_raise_anything_but_a_refusal(data):
         assert all(fact.at <= received_at + timedelta(minutes=5) for fact in decoded.facts)
 
 
+OCSP = {
+    "hashAlgorithm": "SHA256",
+    "issuerNameHash": "a",
+    "issuerKeyHash": "b",
+    "serialNumber": "1",
+    "responderURL": "http://x",
+}
+
+
 def refusal(dialect, action, payload):
     with pytest.raises(Refusal) as refused:
         dialect.decode(action, payload, datetime(2026, 4, 1, tzinfo=UTC))
@@ -200,8 +209,8 @@ def test_errors_are_spelled_as_1_6j_4_2_3_does(action, payload, code):
         ("Reset", {"type": "Immediate"}, "NotSupported"),
         ("Authorize", {}, "OccurrenceConstraintViolation"),
         ("Authorize", {"idToken": "x"}, "TypeConstraintViolation"),
-        ("Authorize", {"idToken": {"idToken": "x", "type": "Telepathy"}}, "PropertyConstraintViolation"),
-        ("Authorize", {"idToken": {"idToken": "x", "type": "Local"}, "more": 1}, "FormatViolation"),
+        ("GetCertificateStatus", {"ocspRequestData": OCSP | {"hashAlgorithm": "MD5"}}, "PropertyConstraintViolation"),
+        ("GetCertificateStatus", {"ocspRequestData": OCSP, "more": 1}, "FormatViolation"),
         ("TransactionEvent", {"eventType": "Updated"}, "OccurrenceConstraintViolation"),
     ],
 )

@@ -1,8 +1,13 @@
-"""OCPP 2.0.1: pure translators (`decode`, `encode`) and the routing table (`handlers`). Start with `handlers`."""
+"""OCPP 2.0.1: pure translators, and three tables to start with.
+
+`handlers.HANDLERS` says what a station may call (read by `decode`, `reports`, `notices`), `encode.SPELLINGS` how each
+command is said and its answer read (`charging`, `settings`, `monitoring`, `tokens`, `upkeep`), `impact.CLASSIFIED` what
+a raw call may do to charging limits.
+"""
 
 from datetime import datetime
 
-from app.domain.commands import Command, Outcome, Trigger, WriteSetting
+from app.domain.commands import Command, Outcome, WriteSetting
 from app.domain.facts import Recorded
 from app.domain.raw import Impact
 from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
@@ -25,16 +30,13 @@ ERROR_CODES = {
     Problem.INTERNAL: "InternalError",
 }
 
-# Answers to what we asked for, and the boot itself (OCPP 2.0.1 B02.FR.02, B02.FR.09).
+# The boot itself, and what only ever comes because we asked for it: on another connection too, or after a restart
+# (OCPP 2.0.1 B02.FR.02, B02.FR.09).
 ALWAYS_HEARD = {
     "BootNotification",
-    "NotifyReport",
-    "NotifyMonitoringReport",
-    "NotifyCustomerInformation",
     "NotifyDisplayMessages",
-    "ReportChargingProfiles",
-    "LogStatusNotification",
-    "FirmwareStatusNotification",
+    "PublishFirmwareStatusNotification",
+    *encode.SOLICITED.values(),
 }
 
 
@@ -57,7 +59,7 @@ class Ocpp201:
         return HANDLERS[action].reply(recorded, desk)
 
     def encode(self, command: Command) -> tuple[str, Payload]:
-        """Return action and payload of a command; raises Invalid."""
+        """Return action and payload of a command; raises Unspeakable, Invalid."""
         return encode.encode(command)
 
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
@@ -78,7 +80,7 @@ class Ocpp201:
 
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
-        return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
+        return encode.solicited_by(command)
 
     def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
         """OCPP 2.0.1 J02 (component SampledDataCtrlr)."""

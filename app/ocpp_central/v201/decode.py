@@ -1,6 +1,7 @@
 """What an OCPP 2.0.1 station says, as facts. Transaction messages and meter values are read as far as they can be."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from app.domain.facts import (
@@ -8,6 +9,7 @@ from app.domain.facts import (
     Fact,
     Metered,
     Occupancy,
+    ReportKind,
     SessionEnded,
     SessionStarted,
     SessionUpdated,
@@ -20,8 +22,10 @@ from app.ocpp_central.metering import UNKNOWN_EVSE, believable_evse, business_ke
 from app.ocpp_central.moments import OLDEST_LIVE, believe, is_replay
 from app.ocpp_central.rpc import Problem, Refusal
 from app.ocpp_central.samples import RawSample, register_wh_of
+from app.ocpp_central.v201.reading import bounded_of, report
 
 LONGEST_REF_COUNT = 36
+UNKNOWN = "unknown"
 
 # A free connector has no car and so no activity; whether an occupied one charges is told by its transaction.
 STATUSES: dict[str, tuple[Occupancy, Activity | None]] = {
@@ -41,24 +45,33 @@ CHARGING_STATES = {
 
 
 def boot(message: Message) -> tuple[Fact, ...]:
-    """OCPP 2.0.1 B01."""
-    station = message.payload["chargingStation"]
-    return (
-        StationBooted(
-            at=message.received_at,
-            received_at=message.received_at,
-            vendor=station["vendorName"],
-            model=station["model"],
-            serial=text_of(station, "serialNumber"),
-            firmware=text_of(station, "firmwareVersion"),
-            reason=text_of(message.payload, "reason"),
-        ),
+    """OCPP 2.0.1 B01. A station that does not say who made it is heard all the same, and quarantined."""
+    station = dict_of(message.payload, "chargingStation")
+    vendor, model = text_of(station, "vendorName", 50), text_of(station, "model", 20)
+    booted = StationBooted(
+        at=message.received_at,
+        received_at=message.received_at,
+        vendor=vendor or UNKNOWN,
+        model=model or UNKNOWN,
+        serial=text_of(station, "serialNumber", 25),
+        firmware=text_of(station, "firmwareVersion", 50),
+        reason=text_of(message.payload, "reason", 50),
     )
+    if vendor and model:
+        return (booted,)
+    return (message.suspicious("a boot without the station's vendor or model"), booted)
 
 
 def authorize(message: Message) -> tuple[Fact, ...]:
-    """OCPP 2.0.1 C01."""
-    token = text_of(message.payload["idToken"], "idToken") or ""
+    """OCPP 2.0.1 C01. Refused without a token: then nothing is asked.
+
+    A contract certificate (C07) is not checked, so its token is not looked up either: anybody could have written it.
+    """
+    token = text_of(message.payload.get("idToken"), "idToken", 36)
+    if token is None:
+        raise Refusal(Problem.OCCURRENCE, "idToken.idToken")
+    if message.payload.get("certificate") or message.payload.get("iso15118CertificateHashData"):
+        return (message.suspicious("a contract certificate, which nobody here can check"),)
     return (TokenPresented(token, message.received_at, message.received_at),)
 
 
@@ -82,7 +95,8 @@ def meter_values(message: Message) -> tuple[Fact, ...]:
     values = list_of(message.payload, "meterValue")
     if number is None or not values:
         return (message.suspicious("meter values of no known EVSE, or none at all"),)
-    return tuple(metered(message, values, number, None, _raw))
+    found = tuple(metered(message, values, number, None, _raw))
+    return found or (message.suspicious("meter values without any believable sample"),)
 
 
 def transaction_event(message: Message) -> tuple[Fact, ...]:
@@ -107,7 +121,7 @@ def transaction_event(message: Message) -> tuple[Fact, ...]:
     evse_number = UNKNOWN_EVSE if number is None else number
     values = tuple(metered(message, list_of(payload, "meterValue"), evse_number, ref, _raw))
     activity = CHARGING_STATES.get(text_of(dict_of(payload, "transactionInfo"), "chargingState") or "")
-    notes = tuple(message.suspicious(doubt) for doubt in doubts)
+    notes = (*(message.suspicious(doubt) for doubt in doubts), *_reservation_used(message, common["at"], number))
     match payload.get("eventType"):
         case "Started":
             start_wh = _register_wh(values, "Transaction.Begin")
@@ -124,6 +138,15 @@ def transaction_event(message: Message) -> tuple[Fact, ...]:
             return (*notes, *values, ended)
         case _:
             raise Refusal(Problem.PROPERTY, "eventType")
+
+
+def _reservation_used(message: Message, at: datetime, evse_number: int | None) -> tuple[Fact, ...]:
+    """OCPP 2.0.1 H03: the event that uses a reservation up names it."""
+    reservation_id = bounded_of(message.payload, "reservationId")
+    if reservation_id is None:
+        return ()
+    kind = ReportKind.RESERVATION
+    return report(message, kind, "used", at=at, request_id=reservation_id, evse_number=evse_number)
 
 
 def _evse_number(payload: dict[str, Any], doubts: list[str]) -> int | None:
