@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.body_limit import BodyLimit
-from app.domain.errors import BookingRefused, SunslotError
+from app.domain.errors import BookingRefused, CommandRefused, StationFault, SunslotError
+from app.domain.units import kw_from_w
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "station_offline": HTTPStatus.CONFLICT,
     "station_timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "station_fault": HTTPStatus.BAD_GATEWAY,
+    "command_refused": HTTPStatus.FORBIDDEN,
     "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 TITLES: Mapping[str, str] = {
@@ -46,6 +48,7 @@ TITLES: Mapping[str, str] = {
     "station_offline": "The station is not connected",
     "station_timeout": "The station did not answer in time",
     "station_fault": "The station answered with an error",
+    "command_refused": "The command was not sent",
     "database_unavailable": "The database is not available",
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
@@ -123,8 +126,20 @@ async def _domain_problem(_: Request, broken: Exception) -> JSONResponse:
         detail,
         headers=HEADERS.get(code),
         errors=[{"field": broken.field, "reason": broken.detail}] if broken.field else (),
-        extension={"alternatives": broken.alternatives} if isinstance(broken, BookingRefused) else None,
+        extension=_extension(broken),
     )
+
+
+def _extension(broken: SunslotError) -> Mapping[str, Any] | None:
+    match broken:
+        case BookingRefused():
+            return {"alternatives": broken.alternatives}
+        case StationFault() if broken.error_code:
+            return {"error_code": broken.error_code, "error_description": broken.error_description}
+        case CommandRefused() if broken.missing_w is not None:
+            return {"missing_kw": kw_from_w(broken.missing_w)}
+        case _:
+            return None
 
 
 async def _validation_problem(_: Request, broken: Exception) -> JSONResponse:

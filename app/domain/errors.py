@@ -73,9 +73,30 @@ class StationTimeout(SunslotError):
 
 
 class StationFault(SunslotError):
-    """The station answered a call with an error frame; nothing is known about its effect."""
+    """The station answered a call with an error frame; nothing is known about its effect.
+
+    `error_code` and `error_description` are the station's own words, where it gave any.
+    """
 
     code = "station_fault"
+
+    def __init__(self, detail: str, *, error_code: str = "", error_description: str = "") -> None:
+        super().__init__(detail)
+        self.error_code = error_code
+        self.error_description = error_description
+
+
+class CommandRefused(SunslotError):
+    """The scheduler's gate does not let a command to the station; nothing was sent.
+
+    `missing_w` is how much room the site lacks, None where that is not the reason.
+    """
+
+    code = "command_refused"
+
+    def __init__(self, detail: str, *, missing_w: float | None = None) -> None:
+        super().__init__(detail)
+        self.missing_w = missing_w
 
 
 class DatabaseUnavailable(SunslotError):

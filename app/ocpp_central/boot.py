@@ -6,6 +6,14 @@ from app.domain.commands import ApplyProfile, Command, StartSession, StopSession
 from app.domain.errors import StationOffline
 from app.domain.facts import BootStatus
 
+BARRED_ACTIONS = {
+    "SetChargingProfile",
+    "RemoteStartTransaction",
+    "RemoteStopTransaction",
+    "RequestStartTransaction",
+    "RequestStopTransaction",
+}
+
 
 class BootGate:
     """Whether the station of this connection is accepted; acceptance is durable, so a reconnect starts accepted.
@@ -57,6 +65,13 @@ class BootGate:
         if self._is_over:
             raise StationOffline("the station has hung up")
         return self.is_open or not isinstance(command, ApplyProfile | StartSession | StopSession)
+
+    async def lets_action(self, action: str) -> bool:
+        """As `lets`, for a call in the standard's own words."""
+        await self._decided.wait()
+        if self._is_over:
+            raise StationOffline("the station has hung up")
+        return self.is_open or action not in BARRED_ACTIONS
 
     def hang_up(self) -> None:
         """The connection is over: nobody waits any longer."""

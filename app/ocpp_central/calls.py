@@ -80,7 +80,8 @@ class StationCalls:
             if isinstance(frame, CallResult):
                 answer.set_result(frame.payload)
             else:
-                answer.set_exception(StationFault(f"{frame.code} {frame.description}".strip()))
+                detail = f"{frame.code} {frame.description}".strip()
+                answer.set_exception(StationFault(detail, error_code=frame.code, error_description=frame.description))
             return True
         on_late = self._late.pop(frame.message_id, None)
         if on_late is not None and isinstance(frame, CallResult):

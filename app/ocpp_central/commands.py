@@ -1,12 +1,14 @@
 """Commands to one station: spelled, checked against the schemas, sent when its boot allows, their outcome decoded."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
 import structlog
 
-from app.domain.commands import Command, Outcome, Rejected, Trigger, Unsupported
+from app.domain.commands import ClearProfile, Command, Outcome, Reboot, Rejected, Trigger, Unsupported
 from app.domain.errors import Invalid, StationFault, StationTimeout
+from app.domain.upkeep import SendVendorMessage, UpdateFirmware
 from app.ocpp_central.boot import BootGate
 from app.ocpp_central.calls import StationCalls
 from app.ocpp_central.dialect import Dialect, Unspeakable
@@ -14,23 +16,38 @@ from app.ocpp_central.rpc import Payload
 
 log = structlog.get_logger()
 
+MAY_UNDO_PROFILES = (ClearProfile, Reboot, UpdateFirmware, SendVendorMessage)
+
 
 class StationCommands:
-    """What a connection does for the bus and for its reconcile loop."""
+    """What a connection does for the bus and for its reconcile loop.
+
+    Commands that may undo profiles take the loop's `turn`, so that no proof stretches over one.
+    """
 
     def __init__(
-        self, station_id: str, dialect: Dialect, calls: StationCalls, gate: BootGate, counts: Counter[str]
+        self,
+        station_id: str,
+        dialect: Dialect,
+        calls: StationCalls,
+        gate: BootGate,
+        counts: Counter[str],
+        turn: asyncio.Lock,
     ) -> None:
         self._station_id = station_id
         self._dialect = dialect
         self._calls = calls
         self._gate = gate
         self._counts = counts
+        self._turn = turn
 
     async def answer(self, command: Command) -> Outcome:
         """Answer a command from the bus; raises StationOffline, StationTimeout, StationFault, Invalid."""
         if not await self._gate.lets(command):
             return Rejected("the station is not commissioned yet")
+        if isinstance(command, MAY_UNDO_PROFILES):
+            async with self._turn:
+                return await self.perform(command)
         return await self.perform(command)
 
     async def perform(self, command: Command, on_late: Callable[[Outcome], None] | None = None) -> Outcome:

@@ -5,6 +5,7 @@ timeout or a hang-up is recorded as unknown and frees nothing; R6 every order is
 was installed and read back.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -50,7 +51,11 @@ class Perform(Protocol):
 
 
 class Reconciler:
-    """One station's loop. `unsettled` are the orders that were taken and have no outcome yet."""
+    """One station's loop. `unsettled` are the orders that were taken and have no outcome yet.
+
+    `turn` is held from taking work until it is sent and answered, so that profiles reach the station in the order of
+    their numbers, and no proof stretches over a call that may undo it.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Reconciler:
         gate: BootGate,
         perform: Perform,
         wanted_settings: tuple[WriteSetting, ...],
+        turn: asyncio.Lock,
     ) -> None:
         self.unsettled: set[int] = set()
         self._late: list[tuple[int, Outcome]] = []
@@ -69,6 +75,7 @@ class Reconciler:
         self._gate = gate
         self._perform = perform
         self._wanted_settings = wanted_settings
+        self._turn = turn
         self._boot_count = -1
         self._failure_count = 0
         self._retry_at: datetime | None = None
@@ -82,7 +89,8 @@ class Reconciler:
                 while self._gate.is_open:
                     await self._settle_left_over()
                     await self._after_boot()
-                    await self._send(*await self._take_work())
+                    async with self._turn:
+                        await self._send(*await self._take_work())
                     until_at = clock.now() + SWEEP
                     await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
 
@@ -166,7 +174,7 @@ class Reconciler:
 
     async def _outcome(self, order: LimitOrder, command: ApplyProfile) -> Outcome | None:
         try:
-            return await self._perform(command, lambda outcome: self._answered_late(order.order_no, outcome))
+            return await self._perform(command, lambda outcome: self.answered_late(order.order_no, outcome))
         except (StationTimeout, StationFault) as failed:
             log.warning("limit_unknown", station_id=self._station_id, order_no=order.order_no, error=failed.code)
             return None
@@ -178,7 +186,8 @@ class Reconciler:
             await limits.record_outcome(tx, order_no, outcome)
         self.unsettled.discard(order_no)
 
-    def _answered_late(self, order_no: int, outcome: Outcome) -> None:
+    def answered_late(self, order_no: int, outcome: Outcome) -> None:
+        """Have the late answer to an order recorded."""
         self._late.append((order_no, outcome))
         self._bus.ring(station_orders(self._station_id))
 

@@ -21,14 +21,17 @@ from websockets.exceptions import ConnectionClosed
 
 from app.bus import Bus
 from app.bus.subjects import station_command
+from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
 from app.domain.facts import Metered, Recorded, Suspicious
+from app.domain.raw import RawCall, RawReply
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.boot import BootGate
 from app.ocpp_central.calls import StationCalls
 from app.ocpp_central.commands import StationCommands
 from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
 from app.ocpp_central.options import CentralOptions
+from app.ocpp_central.raw_door import RawDoor
 from app.ocpp_central.reconcile import Reconciler
 from app.ocpp_central.rpc import (
     Call,
@@ -112,7 +115,8 @@ class Session:
         self._calls = StationCalls(self._send, self._clock, shared.options.call_timeout_s)
         self._inbox: asyncio.Queue[Received] = asyncio.Queue(shared.options.max_queue_count)
         self._superseded = asyncio.Event()
-        self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts)
+        turn = asyncio.Lock()
+        self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts, turn)
         self._reconciler = Reconciler(
             station_id,
             shared.transactions,
@@ -120,6 +124,10 @@ class Session:
             self._gate,
             self._commands.perform,
             dialect.wanted_settings(shared.options.meter_interval_s),
+            turn,
+        )
+        self._raw_door = RawDoor(
+            station_id, dialect, self._calls, self._gate, shared.transactions, turn, self._reconciler.answered_late
         )
 
     @property
@@ -140,7 +148,7 @@ class Session:
         """Talk with the station until either side ends it."""
         over = Over(INTERNAL, "internal error")
         try:
-            with self._shared.bus.serve(station_command(self.station_id), self._commands.answer):
+            with self._shared.bus.serve(station_command(self.station_id), self._command):
                 async with asyncio.TaskGroup() as group:
                     for part in (self._read, self._answer_all, self._reconcile, self._ask_for_boot, self._watch):
                         group.create_task(part())
@@ -152,6 +160,11 @@ class Session:
                 self._inbox.get_nowait().hold.close()
         log.info("session_over", station_id=self.station_id, code=over.code, reason=over.reason)
         await self._socket.close(over.code, over.reason)
+
+    async def _command(self, asked: Command | RawCall) -> Outcome | RawReply:
+        if isinstance(asked, RawCall):
+            return await self._raw_door.answer(asked)
+        return await self._commands.answer(asked)
 
     def _ending(self, ended: ExceptionGroup[Exception]) -> Over:
         """Return how to close: what is our fault first, then what the station must know, else an ordinary end."""

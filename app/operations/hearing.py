@@ -111,7 +111,7 @@ def payload_of(fact: Fact) -> Any:
 def clean(value: Any) -> Any:
     """Return the value with texts that both JSON and PostgreSQL can keep."""
     if isinstance(value, dict):
-        return {key: clean(item) for key, item in value.items()}
+        return {clean(key): clean(item) for key, item in value.items()}
     if isinstance(value, list):
         return [clean(item) for item in value]
     if isinstance(value, str):

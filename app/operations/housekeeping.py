@@ -10,6 +10,7 @@ from app.store.plan import LimitRow, PlanRow
 from app.store.session import MeterValueRow, SessionMessageRow
 from app.store.site import ForecastRow, SiteReadingRow
 from app.store.station import QuarantineRow, StrangerRow
+from app.store.upkeep import CommandRow, ReservationRow, StationEventRow, StationJobRow
 
 LOCK_NO = 7_160_001
 SHORT_KEEP = timedelta(days=30)
@@ -18,8 +19,8 @@ SHORT_KEEP = timedelta(days=30)
 async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
     """Delete old rows and return how many of each kind; nothing where another node is at it.
 
-    Records (meter values, messages, plans, readings, forecasts, closed limits) go after `keep`; strangers, quarantine
-    and idempotency answers after 30 days.
+    Records (meter values, messages, plans, readings, forecasts, commands, jobs, events, reservations, closed limits) go
+    after `keep`; strangers, quarantine and idempotency answers after 30 days.
     """
     has_lock = await tx.session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_NO)))
     if not has_lock:
@@ -31,6 +32,10 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
         "plans": delete(PlanRow).where(PlanRow.made_at < old_at),
         "readings": delete(SiteReadingRow).where(SiteReadingRow.at < old_at),
         "forecasts": delete(ForecastRow).where(ForecastRow.issued_at < old_at),
+        "commands": delete(CommandRow).where(CommandRow.asked_at < old_at),
+        "jobs": delete(StationJobRow).where(StationJobRow.changed_at < old_at),
+        "events": delete(StationEventRow).where(StationEventRow.received_at < old_at),
+        "reservations": delete(ReservationRow).where(ReservationRow.expires_at < old_at),
         "limits": delete(LimitRow).where(LimitRow.is_closed, LimitRow.intended_at < old_at),
         "strangers": delete(StrangerRow).where(StrangerRow.last_seen_at < short_at),
         "quarantine": delete(QuarantineRow).where(QuarantineRow.received_at < short_at),

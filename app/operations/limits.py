@@ -60,7 +60,7 @@ async def allocate_site(tx: Tx, site_id: str) -> datetime:
     site, evses = site_spec(row), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
     rows = await open_limits(tx.session, site_id)
-    ledgers = {evse.evse_id: _ledger(evse, rows) for evse in evses}
+    ledgers = {evse.evse_id: ledger_of(evse, rows) for evse in evses}
     targets, retry_at = await _targets(tx, site, rows)
     allocation = allocate(site, evses, ledgers, targets, tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
@@ -78,7 +78,8 @@ async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
     await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
 
 
-def _ledger(evse: EvseSpec, rows: Sequence[LimitRow]) -> EvseLedger:
+def ledger_of(evse: EvseSpec, rows: Sequence[LimitRow]) -> EvseLedger:
+    """Return what may be in force at an EVSE, from its site's open entries."""
     entries = tuple(_entry(row) for row in rows if row.evse_id == evse.evse_id)
     return EvseLedger(evse.evse_id, evse.nameplate_w, evse.safe_power_w if evse.is_verified else None, entries)
 

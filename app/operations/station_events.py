@@ -3,8 +3,13 @@
 from sqlalchemy import delete, select
 
 from app.bus.subjects import station_orders
+from app.domain.errors import NotFound
 from app.domain.facts import CertificateRequested, ReportKind, StationReported
+from app.domain.pages import Page, PageAsked
+from app.operations import reservations
 from app.operations.hearing import Hearing, clean
+from app.operations.transaction import Tx
+from app.store import station_queries, upkeep_queries
 from app.store.base import stored_text
 from app.store.device import CertificateRow
 from app.store.upkeep import StationEventRow, StationJobRow
@@ -59,6 +64,14 @@ async def reported(hearing: Hearing, fact: StationReported) -> None:
     surplus = newest.order_by(StationEventRow.event_id.desc()).offset(LONGEST_EVENTS_COUNT)
     await session.execute(delete(StationEventRow).where(StationEventRow.event_id.in_(surplus)))
     await _tell_job(hearing, fact)
+    await reservations.reported(hearing.tx, station_id, fact)
+
+
+async def events(tx: Tx, station_id: str, kind: ReportKind | None, page: PageAsked) -> Page[StationEventRow]:
+    """Return a station's events, newest first; raises NotFound."""
+    if await station_queries.station(tx.session, station_id) is None:
+        raise NotFound(f"there is no station {station_id}")
+    return await upkeep_queries.events(tx.session, station_id, None if kind is None else kind.value, page)
 
 
 async def _tell_job(hearing: Hearing, fact: StationReported) -> None:

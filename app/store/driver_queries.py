@@ -14,6 +14,7 @@ from app.store.driver import ApiTokenRow, BookingRow, DriverRow, IdempotencyRow,
 from app.store.page_queries import Keys, fetch_page
 from app.store.session import SessionRow
 from app.store.station import QuarantineRow
+from app.store.upkeep import ReservationRow
 
 DRIVER_KEYS = Keys((DriverRow.created_at, DriverRow.driver_id), (datetime, uuid.UUID))
 ACCESS_KEYS = Keys((ApiTokenRow.created_at, ApiTokenRow.token_id), (datetime, uuid.UUID))
@@ -39,6 +40,11 @@ async def tokens(session: AsyncSession, driver_id: uuid.UUID) -> Sequence[TokenR
     """Return the driver's tokens, sorted."""
     query = select(TokenRow).where(TokenRow.driver_id == driver_id).order_by(TokenRow.token)
     return (await session.scalars(query)).all()
+
+
+async def all_tokens(session: AsyncSession, most_count: int) -> Sequence[TokenRow]:
+    """Return the tokens of all drivers, sorted, at most so many."""
+    return (await session.scalars(select(TokenRow).order_by(TokenRow.token).limit(most_count))).all()
 
 
 async def add_token(session: AsyncSession, row: TokenRow) -> bool:
@@ -81,12 +87,14 @@ async def sites_of_driver(session: AsyncSession, driver_id: uuid.UUID) -> list[s
 
 
 async def forget_cards(session: AsyncSession, driver_id: uuid.UUID, cards: Iterable[str]) -> None:
-    """Take the driver's card numbers out of session history and of quarantined messages."""
+    """Take the driver's card numbers out of session history, reservations and quarantined messages."""
     cards = list(cards)
     presented = func.upper(SessionRow.token).in_([card.upper() for card in cards])
     await session.execute(
         update(SessionRow).where(or_(SessionRow.driver_id == driver_id, presented)).values(token=None)
     )
+    reserved = func.upper(ReservationRow.token).in_([card.upper() for card in cards])
+    await session.execute(update(ReservationRow).where(reserved).values(token=""))
     written = func.upper(cast(QuarantineRow.payload, Text))
     for card in cards:
         holds_it = func.strpos(written, card.upper()) > 0

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -25,6 +25,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.store.base import Base
 from app.store.session import SessionRow
 from app.store.station import EvseRow, StationRow
+
+LONGEST_ON_THE_WAY = timedelta(minutes=15)
 
 
 class PlanRow(Base):
@@ -140,15 +142,14 @@ async def drop_untaken(session: AsyncSession, which: ColumnElement[bool], now: d
 async def end_leases(session: AsyncSession, session_id: uuid.UUID, now: datetime) -> None:
     """Let the session's accepted limits end now, because the station said that the session is over.
 
-    Entries whose answer is not known keep their lease: their bytes may still be on the way.
+    Entries whose answer is not known keep their lease: their bytes may still be on the way. One without an end (of the
+    raw door) keeps `LONGEST_ON_THE_WAY`.
     """
     await drop_untaken(session, LimitRow.session_id == session_id, now)
-    await session.execute(
-        update(LimitRow)
-        .where(LimitRow.session_id == session_id, ~LimitRow.is_closed)
-        .where(LimitRow.outcome == "accepted", LimitRow.ends_at > now)
-        .values(ends_at=now)
-    )
+    running = update(LimitRow).where(LimitRow.session_id == session_id, ~LimitRow.is_closed)
+    await session.execute(running.where(LimitRow.outcome == "accepted", LimitRow.ends_at > now).values(ends_at=now))
+    latest_at = now + LONGEST_ON_THE_WAY
+    await session.execute(running.where(LimitRow.ends_at > latest_at).values(ends_at=latest_at))
 
 
 async def forget_desired(session: AsyncSession, session_id: uuid.UUID) -> None:

@@ -66,3 +66,9 @@ async def running_session_of_station(
         SessionRow.session_id == session_id, SessionRow.station_id == station_id, SessionRow.ended_at.is_(None)
     )
     return await session.scalar(query)
+
+
+async def session_of_station(session: AsyncSession, station_id: str, session_id: uuid.UUID) -> SessionRow | None:
+    """Return a session of this station, running or not."""
+    query = select(SessionRow).where(SessionRow.session_id == session_id, SessionRow.station_id == station_id)
+    return await session.scalar(query)

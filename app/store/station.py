@@ -41,6 +41,8 @@ class StationRow(Base):
     accepted; a reconnect does not bring it back. `rate_unit` is what its profiles are spelled in; a station that
     `takes_leases` can hold a profile of two periods, others get nothing above their safe current (rule R6).
 
+    `local_list_version` is the version of the list of tokens that it took last (None: we sent none).
+
     `security_profile` is the lowest that is let in, `target_profile` the one it is being raised to (None: none). The
     `pending_` key is one that was sent to the station and not used by it yet. `expected_serial` is the serial number
     that its certificate has to carry (profile 3).
@@ -69,6 +71,7 @@ class StationRow(Base):
     needs_boot: Mapped[bool] = mapped_column(default=True)
     rate_unit: Mapped[str] = mapped_column(String(1), default="A")
     takes_leases: Mapped[bool] = mapped_column(default=True, server_default=true())
+    local_list_version: Mapped[int | None]
     vendor: Mapped[str | None] = mapped_column(String(100))
     model: Mapped[str | None] = mapped_column(String(100))
     serial: Mapped[str | None] = mapped_column(String(100))

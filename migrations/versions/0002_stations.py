@@ -30,6 +30,7 @@ def _station() -> None:
     op.add_column("station", sa.Column("target_profile", sa.Integer()))
     op.add_column("station", sa.Column("expected_serial", sa.String(50)))
     op.add_column("station", sa.Column("takes_leases", sa.Boolean(), nullable=False, server_default=sa.true()))
+    op.add_column("station", sa.Column("local_list_version", sa.Integer()))
     op.drop_constraint(op.f("ck_station_security_profile"), "station")
     op.drop_constraint(op.f("ck_station_has_key"), "station")
     op.create_check_constraint("security_profile", "station", "security_profile BETWEEN 0 AND 3")
@@ -184,5 +185,6 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_station_security_profile"), "station")
     op.create_check_constraint("security_profile", "station", "security_profile IN (0, 1)")
     op.create_check_constraint("has_key", "station", "security_profile = 0 OR key_hash IS NOT NULL")
+    op.drop_column("station", "local_list_version")
     for column in ("takes_leases", "expected_serial", "target_profile", "pending_hash", "pending_salt"):
         op.drop_column("station", column)

@@ -1,41 +1,33 @@
-"""Imperative commands to a station. Limits are not among them: the scheduler alone sets those."""
+"""Commands on sessions, settings and connectors. Limits are not among them: the scheduler alone sets those."""
 
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
-from app.api.deps import ApiContext, Context, StationCommander
-from app.api.models import Card, EvseNumber, In, Out, StationIdPath
-from app.api.problems import documented
-from app.bus.subjects import station_command
+from app.api.models import Card, EvseNumber, In
+from app.api.v1.command_desk import ANSWERS, Desk, JobOut, OutcomeOut
 from app.domain.commands import (
-    Accepted,
     ClearProfile,
-    Command,
-    Outcome,
     ProfilePurpose,
     RateUnit,
     ReadComposite,
     ReadSettings,
     Reboot,
-    Rejected,
     StartSession,
     Trigger,
-    Unsupported,
     WriteSetting,
 )
+from app.domain.upkeep import ReadProfiles, SetAvailability, Unlock
 from app.operations import station_commands
 
-router = APIRouter(
-    prefix="/v1/stations/{station_id}/commands",
-    tags=["commands"],
-    responses=documented("not_found", "station_offline", "station_timeout", "station_fault"),
-)
+router = APIRouter(prefix="/v1/stations/{station_id}/commands", tags=["commands"], responses=ANSWERS)
 
 SettingName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
 SettingValue = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+ConnectorNumber = Annotated[int, Field(strict=True, ge=1, le=16)]
+StationOrEvse = Annotated[int, Field(strict=True, ge=0, le=64, description="0: the whole station")]
 
 
 class StartIn(In):
@@ -60,7 +52,16 @@ class ResetIn(In):
 class TriggerIn(In):
     """Have the station send a message."""
 
-    message: Literal["boot", "heartbeat", "status", "meter_values"]
+    message: Literal[
+        "boot",
+        "heartbeat",
+        "status",
+        "meter_values",
+        "firmware_status",
+        "log_status",
+        "diagnostics_status",
+        "sign_certificate",
+    ]
     evse_number: EvseNumber | None = None
 
 
@@ -93,93 +94,107 @@ class CompositeIn(In):
     unit: RateUnit = RateUnit.A
 
 
-class OutcomeOut(Out):
-    """What the station answered; `reason` is its own word for not doing it, `detail` what it told."""
+class UnlockIn(In):
+    """Give the cable of a connector free."""
 
-    outcome: Literal["accepted", "rejected", "unsupported"]
-    reason: str = ""
-    detail: dict[str, Any] = Field(default_factory=dict)
-
-
-def _outcome_out(outcome: Outcome) -> OutcomeOut:
-    match outcome:
-        case Accepted(detail):
-            return OutcomeOut(outcome="accepted", detail=detail)
-        case Rejected(reason):
-            return OutcomeOut(outcome="rejected", reason=reason)
-        case Unsupported(reason):
-            return OutcomeOut(outcome="unsupported", reason=reason)
-        case _:
-            assert_never(outcome)
+    evse_number: EvseNumber
+    connector_number: ConnectorNumber = 1
 
 
-async def _send(context: ApiContext, station_id: str, command: Command) -> OutcomeOut:
-    """Gate, send and conclude; no transaction is open while the station thinks."""
-    async with context.transactions() as tx:
-        await station_commands.prepare(tx, station_id, command)
-    try:
-        outcome = await context.bus.ask(station_command(station_id), command, context.command_timeout_s)
-    finally:
-        async with context.transactions() as tx:
-            await station_commands.conclude(tx, station_id, command)
-    return _outcome_out(outcome)
+class AvailabilityIn(In):
+    """Take an EVSE, or the whole station, out of service or back."""
+
+    evse_number: StationOrEvse
+    is_operative: Annotated[bool, Field(strict=True)]
+
+
+class SessionStatusIn(In):
+    """About one session; nothing given: whether messages of any session wait at the station."""
+
+    session_id: UUID | None = None
+
+
+class ReadProfilesIn(In):
+    """Of one EVSE, or of all."""
+
+    evse_number: EvseNumber | None = None
 
 
 @router.post("/start", operation_id="start_session", summary="Start a session")
-async def start(context: Context, _: StationCommander, station_id: StationIdPath, body: StartIn) -> OutcomeOut:
+async def start(desk: Desk, body: StartIn) -> OutcomeOut:
     """Ask the station to start charging; the limit comes from the plan as always."""
-    command = StartSession(body.evse_number, body.token.upper(), station_commands.remote_start_id())
-    return await _send(context, station_id, command)
+    remote_start_id = station_commands.remote_start_id()
+    return await desk.send(StartSession(body.evse_number, body.token.upper(), remote_start_id))
 
 
-@router.post("/stop", responses=documented("conflict"), operation_id="stop_session", summary="Stop a session")
-async def stop(context: Context, _: StationCommander, station_id: StationIdPath, body: StopIn) -> OutcomeOut:
+@router.post("/stop", operation_id="stop_session", summary="Stop a session")
+async def stop(desk: Desk, body: StopIn) -> OutcomeOut:
     """Ask the station to end a session."""
-    async with context.transactions() as tx:
-        command = await station_commands.stop_of(tx, station_id, body.session_id)
-    return await _send(context, station_id, command)
+    async with desk.context.transactions() as tx:
+        command = await station_commands.stop_of(tx, desk.station_id, body.session_id)
+    return await desk.send(command)
 
 
 @router.post("/reset", operation_id="reset_station", summary="Reboot a station")
-async def reset(context: Context, _: StationCommander, station_id: StationIdPath, body: ResetIn) -> OutcomeOut:
+async def reset(desk: Desk, body: ResetIn) -> OutcomeOut:
     """Reboot; until its default limits are proven again the station counts with its nameplate."""
-    return await _send(context, station_id, Reboot(body.hard))
+    return await desk.send(Reboot(body.hard))
 
 
 @router.post("/trigger", operation_id="trigger_message", summary="Have a message sent")
-async def trigger(context: Context, _: StationCommander, station_id: StationIdPath, body: TriggerIn) -> OutcomeOut:
+async def trigger(desk: Desk, body: TriggerIn) -> OutcomeOut:
     """Have the station send a message now."""
-    return await _send(context, station_id, Trigger(body.message, body.evse_number))
+    return await desk.send(Trigger(body.message, body.evse_number))
 
 
 @router.post("/read-settings", operation_id="read_settings", summary="Read settings")
-async def read_settings(
-    context: Context, _: StationCommander, station_id: StationIdPath, body: ReadSettingsIn
-) -> OutcomeOut:
+async def read_settings(desk: Desk, body: ReadSettingsIn) -> OutcomeOut:
     """Read the station's configuration keys or variables."""
-    return await _send(context, station_id, ReadSettings(tuple(body.names)))
+    return await desk.send(ReadSettings(tuple(body.names)))
 
 
 @router.post("/write-setting", operation_id="write_setting", summary="Write a setting")
-async def write_setting(
-    context: Context, _: StationCommander, station_id: StationIdPath, body: WriteSettingIn
-) -> OutcomeOut:
+async def write_setting(desk: Desk, body: WriteSettingIn) -> OutcomeOut:
     """Write one configuration key or variable that has nothing to do with limits or logging in."""
-    station_commands.check_setting(body.name)
-    return await _send(context, station_id, WriteSetting(body.name, body.value))
+    return await desk.send(WriteSetting(body.name, body.value))
 
 
 @router.post("/clear-profiles", operation_id="clear_profiles", summary="Clear charging profiles")
-async def clear_profiles(
-    context: Context, _: StationCommander, station_id: StationIdPath, body: ClearProfilesIn
-) -> OutcomeOut:
-    """Clear profiles; until its default limits are proven again the station counts with its nameplate."""
-    return await _send(context, station_id, ClearProfile(body.evse_number, body.profile_id, body.purpose))
+async def clear_profiles(desk: Desk, body: ClearProfilesIn) -> OutcomeOut:
+    """Clear profiles; until its default limits are proven again the station counts with its nameplate.
+
+    Refused where the site has no room for that.
+    """
+    return await desk.send(ClearProfile(body.evse_number, body.profile_id, body.purpose))
 
 
 @router.post("/composite-schedule", operation_id="read_composite_schedule", summary="Read the composite schedule")
-async def composite_schedule(
-    context: Context, _: StationCommander, station_id: StationIdPath, body: CompositeIn
-) -> OutcomeOut:
+async def composite_schedule(desk: Desk, body: CompositeIn) -> OutcomeOut:
     """Read what limits the station would apply."""
-    return await _send(context, station_id, ReadComposite(body.evse_number, body.duration_s, body.unit))
+    return await desk.send(ReadComposite(body.evse_number, body.duration_s, body.unit))
+
+
+@router.post("/read-profiles", operation_id="read_profiles", summary="Read charging profiles")
+async def read_profiles(desk: Desk, body: ReadProfilesIn) -> JobOut:
+    """Have the station report its charging profiles as events of kind `profiles` (OCPP 2.0.1)."""
+    return await desk.start_job("profiles", lambda request_id: ReadProfiles(request_id, body.evse_number))
+
+
+@router.post("/unlock", operation_id="unlock_connector", summary="Unlock a connector")
+async def unlock(desk: Desk, body: UnlockIn) -> OutcomeOut:
+    """Give a cable free; a session that runs there goes on or ends as the station sees fit."""
+    return await desk.send(Unlock(body.evse_number, body.connector_number))
+
+
+@router.post("/availability", operation_id="set_availability", summary="Take out of service, or back")
+async def availability(desk: Desk, body: AvailabilityIn) -> OutcomeOut:
+    """Change availability; `detail.scheduled` says that the station waits for the end of a session."""
+    return await desk.send(SetAvailability(body.evse_number, body.is_operative))
+
+
+@router.post("/session-status", operation_id="read_session_status", summary="Read a session's status")
+async def session_status(desk: Desk, body: SessionStatusIn) -> OutcomeOut:
+    """Ask whether a session runs at the station and whether it holds back messages (OCPP 2.0.1)."""
+    async with desk.context.transactions() as tx:
+        command = await station_commands.session_status_of(tx, desk.station_id, body.session_id)
+    return await desk.send(command)

@@ -1,0 +1,129 @@
+"""What all commands to stations share: who asks, the audit around it, the gate, and the outcome as it is answered.
+
+No transaction is open while a station thinks.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, assert_never
+
+from fastapi import Depends
+from pydantic import Field
+
+from app.api.deps import ApiContext, Context, StationCommander
+from app.api.models import Out, StationIdPath
+from app.api.problems import documented
+from app.bus.subjects import station_command
+from app.domain.commands import Accepted, Command, Outcome, Rejected, Unsupported
+from app.domain.errors import SunslotError
+from app.domain.identity import Principal
+from app.operations import audit, jobs, station_commands
+from app.operations.transaction import Tx
+
+ANSWERS = documented("not_found", "conflict", "station_offline", "station_timeout", "station_fault", "command_refused")
+INTERNAL = "internal"
+
+Settle = Callable[[Tx, Outcome | str], Awaitable[None]]
+
+
+class OutcomeOut(Out):
+    """What the station answered; `reason` is its own word for not doing it, `detail` what it told."""
+
+    outcome: Literal["accepted", "rejected", "unsupported"]
+    reason: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobOut(OutcomeOut):
+    """The answer to a command that starts a job; `GET …/jobs/{request_id}` tells how it goes on."""
+
+    request_id: int
+
+
+class ReservedOut(OutcomeOut):
+    """The answer to a reservation, and the number that it is known by."""
+
+    reservation_id: int
+
+
+def outcome_out(outcome: Outcome) -> OutcomeOut:
+    """Return an outcome as it is answered."""
+    match outcome:
+        case Accepted(detail):
+            return OutcomeOut(outcome="accepted", detail=detail)
+        case Rejected(reason):
+            return OutcomeOut(outcome="rejected", reason=reason)
+        case Unsupported(reason):
+            return OutcomeOut(outcome="unsupported", reason=reason)
+        case _:
+            assert_never(outcome)
+
+
+async def _nothing(_tx: Tx, _result: Outcome | str) -> None:
+    """Settle nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDesk:
+    """Sends commands of one caller to one station."""
+
+    context: ApiContext
+    caller: Principal
+    station_id: str
+
+    async def send(self, command: Command) -> OutcomeOut:
+        """Send a command; raises NotFound, Invalid, CommandRefused, StationOffline, StationTimeout, StationFault."""
+        return outcome_out(await self.outcome_of(command))
+
+    async def outcome_of(self, command: Command, settle: Settle = _nothing) -> Outcome:
+        """Send a command and return its outcome; raises as `send`.
+
+        It stands in the audit before anything else happens. `settle` gets the outcome, or the code of the error that
+        came instead, in the transaction that completes the audit.
+        """
+        async with self.context.transactions() as tx:
+            payload = audit.payload_of(command)
+            command_id = await audit.asked(tx, self.station_id, self.caller, type(command).__name__, payload)
+        result: Outcome | str = INTERNAL
+        try:
+            result = await self._pass(command)
+            return result
+        except SunslotError as broken:
+            result = broken.code
+            raise
+        finally:
+            async with self.context.transactions() as tx:
+                await settle(tx, result)
+                await audit.ended(tx, command_id, result)
+
+    async def _pass(self, command: Command) -> Outcome:
+        async with self.context.transactions() as tx:
+            await station_commands.prepare(tx, self.station_id, command)
+        try:
+            outcome: Outcome = await self.context.bus.ask(
+                station_command(self.station_id), command, self.context.command_timeout_s
+            )
+        finally:
+            async with self.context.transactions() as tx:
+                await station_commands.conclude(tx, self.station_id, command)
+        return outcome
+
+    async def start_job(self, kind: str, command_of: Callable[[int], Command]) -> JobOut:
+        """Write a job, send its command under the job's number, and keep how the station took it; raises as `send`."""
+        asked = {name: value for name, value in audit.payload_of(command_of(0)).items() if name != "request_id"}
+        async with self.context.transactions() as tx:
+            request_id = await jobs.open_job(tx, self.station_id, kind, asked)
+
+        async def settle(tx: Tx, result: Outcome | str) -> None:
+            await jobs.answered(tx, request_id, result)
+
+        outcome = await self.outcome_of(command_of(request_id), settle)
+        return JobOut(request_id=request_id, **outcome_out(outcome).model_dump())
+
+
+async def command_desk(context: Context, caller: StationCommander, station_id: StationIdPath) -> CommandDesk:
+    """Return the desk of the caller and the station in the path."""
+    return CommandDesk(context, caller, station_id)
+
+
+Desk = Annotated[CommandDesk, Depends(command_desk)]

@@ -1,0 +1,52 @@
+"""The raw door for experts: a call in the standard's own words, gated, and the station's reply as it came."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Path
+from fastapi.responses import JSONResponse
+
+from app.api.v1.command_desk import ANSWERS, INTERNAL, Desk
+from app.bus.subjects import station_command
+from app.domain.errors import Invalid, SunslotError
+from app.domain.raw import RawCall, RawReply
+from app.operations import audit
+
+router = APIRouter(prefix="/v1/stations/{station_id}/ocpp", tags=["commands"], responses=ANSWERS)
+
+Action = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$", description="as the standard spells it")]
+Content = Annotated[dict[str, Any], Body(description="the call's payload as the standard spells it")]
+
+
+@router.post("/{action}", operation_id="call_station", summary="Send a call in the standard's own words")
+async def call_station(desk: Desk, action: Action, body: Content) -> JSONResponse:
+    """Send any OCPP message that a central system may send, and return the station's reply as it came.
+
+    What may change a charging limit passes the scheduler's gate: it is refused where the site has no room for it.
+    """
+    _check_sendable(body)
+    async with desk.context.transactions() as tx:
+        command_id = await audit.asked(tx, desk.station_id, desk.caller, action, body, is_raw=True)
+    result: RawReply | str = INTERNAL
+    try:
+        reply: RawReply = await desk.context.bus.ask(
+            station_command(desk.station_id), RawCall(action, body), desk.context.command_timeout_s
+        )
+        result = reply
+    except SunslotError as broken:
+        result = broken.code
+        raise
+    finally:
+        async with desk.context.transactions() as tx:
+            await audit.ended(tx, command_id, result)
+    return JSONResponse(reply.payload)
+
+
+def _check_sendable(body: dict[str, Any]) -> None:
+    """Raise Invalid for what Python reads as JSON and a frame cannot carry: NaN, huge integers, half characters."""
+    try:
+        is_same = orjson.loads(orjson.dumps(body)) == body
+    except TypeError:
+        is_same = False
+    if not is_same:
+        raise Invalid("holds a number or a text that JSON cannot carry", field="body")

@@ -1,0 +1,110 @@
+"""The gate of calls that change charging profiles behind the allocator's back (rules R2, R3, R10): may this be sent.
+
+A session's profile that our next lease replaces is counted in the ledger as any order of ours. Everything else either
+stays under what the EVSE may draw anyway, or has its EVSEs counted at nameplate until their defaults are proven again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.commands import RateUnit
+from app.domain.limits import EvseLedger
+from app.domain.raw import ChangeKind, LimitChange
+from app.domain.snapshot import EvseSpec, SiteSpec
+from app.scheduling.ledger import possible_w
+
+ROUNDING_W = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A limit to be written into the ledger before the call leaves."""
+
+    evse_id: int
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """The call may be sent once these entries are written and these EVSEs count as unproven."""
+
+    entries: tuple[Entry, ...] = ()
+    unproven: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """The call must not be sent. `missing_w` is how much room the site lacks, None where room is not the reason."""
+
+    reason: str
+    missing_w: float | None = None
+
+
+def judge(
+    site: SiteSpec,
+    evses: Sequence[EvseSpec],
+    ledgers: Mapping[int, EvseLedger],
+    busy: Collection[int],
+    station_id: str,
+    changes: Sequence[LimitChange],
+    now: datetime,
+) -> Let | Barred:
+    """Decide on a call's changes at one station; `evses` are the whole site's, `busy` those with a running session.
+
+    INV-1 with everything counted, or nothing counted that was not before: then it passes.
+    """
+    before = {evse.evse_id: possible_w(ledgers[evse.evse_id], now, site.settle) for evse in evses}
+    after, entries, unproven = dict(before), dict[int, float](), set[int]()
+    for change in changes:
+        touched = [evse for evse in evses if evse.station_id == station_id and _touches(change, evse)]
+        if not touched:
+            return Barred(f"the station has no EVSE {change.evse_number}")
+        if change.kind is not ChangeKind.SESSION:
+            unproven |= {evse.evse_id for evse in touched}
+            after |= {evse.evse_id: evse.nameplate_w for evse in touched}
+        elif _is_ours_to_replace(change, touched, busy):
+            (evse,) = touched
+            entries[evse.evse_id] = max(entries.get(evse.evse_id, 0.0), change_w(change, evse))
+            after[evse.evse_id] = max(after[evse.evse_id], entries[evse.evse_id])
+        elif reason := _why_unsafe(change, touched):
+            return Barred(reason)
+    missing_w = sum(after.values()) - max(site.available_w, sum(before.values()))
+    if missing_w > ROUNDING_W:
+        return Barred("the site has no room for it", missing_w)
+    return Let(tuple(Entry(*each) for each in sorted(entries.items())), tuple(sorted(unproven)))
+
+
+def change_w(change: LimitChange, evse: EvseSpec) -> float:
+    """Return what a change lets the EVSE draw at most: its nameplate where the limit is unbounded or unknown.
+
+    Amperes count on all the phases that the EVSE has, however many the profile speaks of.
+    """
+    if change.limit is None or not change.limit >= 0:
+        return evse.nameplate_w
+    allowed_w = change.limit if change.unit is RateUnit.W else change.limit * evse.w_per_a
+    return min(allowed_w, evse.nameplate_w)
+
+
+def _touches(change: LimitChange, evse: EvseSpec) -> bool:
+    return not change.evse_number or change.evse_number == evse.evse_number
+
+
+def _is_ours_to_replace(change: LimitChange, touched: Sequence[EvseSpec], busy: Collection[int]) -> bool:
+    return bool(change.evse_number) and change.is_replaceable and touched[0].evse_id in busy
+
+
+def _why_unsafe(change: LimitChange, touched: Sequence[EvseSpec]) -> str:
+    """Say why a session's profile that no lease of ours would replace may not be set; empty: it may."""
+    for evse in touched:
+        if not evse.is_verified:
+            return (
+                f"the default of EVSE {evse.evse_number} is not proven, and the profile would hide what is in force;"
+                " wait until the station is verified"
+            )
+        if change_w(change, evse) > evse.safe_power_w + ROUNDING_W:
+            return (
+                f"no lease would replace it at EVSE {evse.evse_number} (other stack level, or no running session), so"
+                f" it may allow at most the safe {evse.safe_power_w / 1000:.2f} kW"
+            )
+    return ""
