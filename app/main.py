@@ -66,8 +66,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     """Serve HTTP and OCPP in this process while the context lasts; `clock` None is the wall clock."""
     async with open_house(settings, clock or WallClock()) as house:
         await _first_operator(house, settings.data_dir)
-        async with serve_http(create_app(house), settings.http_host, settings.http_port) as http_port:
-            yield Running(house, http_port, house.central.port)
+        app = create_app(house)
+        async with serve_http(app, settings.http_host, settings.http_port) as http_port:
+            try:
+                yield Running(house, http_port, house.central.port)
+            finally:
+                app.state.api.closing.set()
 
 
 async def serve_until_signalled(settings: Settings) -> None:

@@ -4,8 +4,9 @@ The transaction commits when the route's function has returned and *before* the 
 FastAPI's default would commit after it), so that nothing is answered that is not stored.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -20,13 +21,16 @@ from app.domain.pages import PageAsked
 from app.operations import access
 from app.operations.transaction import Transactions, Tx
 
+MOST_STREAMS_COUNT = 32
+
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
     """What the API works with, found at `request.app.state.api`.
 
     `readiness` returns the current problems. A command is given up after `command_timeout_s` (real time). With fewer
-    plugged-in cars than `least_vehicle_count` a flexibility offer is suppressed; 1 publishes always.
+    plugged-in cars than `least_vehicle_count` a flexibility offer is suppressed; 1 publishes always. Streams take
+    one of `streams` and end when `closing` is set.
     """
 
     transactions: Transactions
@@ -35,6 +39,8 @@ class ApiContext:
     readiness: Callable[[], Sequence[str]]
     command_timeout_s: float = 40.0
     least_vehicle_count: int = 1
+    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STREAMS_COUNT))
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def api_context(request: Request) -> ApiContext:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from app.domain.clock import Clock
 from app.domain.errors import StationFault, StationOffline, StationTimeout
-from app.ocpp_central.rpc import CallError, CallResult, Payload, call_text
+from app.ocpp_central.rpc import Call, CallError, CallResult, Payload
 
 MOST_LATE_COUNT = 32
 MOST_WAITING_COUNT = 32
@@ -21,7 +21,7 @@ class StationCalls:
     A call that timed out may name `on_late`: its answer is handed over if it still comes (the limit ledger needs it).
     """
 
-    def __init__(self, send: Callable[[str], Awaitable[None]], clock: Clock, timeout_s: float) -> None:
+    def __init__(self, send: Callable[[Call], Awaitable[None]], clock: Clock, timeout_s: float) -> None:
         self._send = send
         self._clock = clock
         self._timeout_s = timeout_s
@@ -55,7 +55,7 @@ class StationCalls:
         self._pending = (message_id, answer)
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._send(call_text(message_id, action, payload))
+                await self._send(Call(message_id, action, payload))
                 return await answer
         except TimeoutError:
             raise StationTimeout(f"no answer to {action} in time") from None

@@ -8,6 +8,9 @@ class CentralOptions:
     """Port 0 means any free one. All timeouts are real time; the intervals are what stations are asked for.
 
     `boot_wait_s` is how long a station that owes a boot is waited for, before and after it was asked for one.
+    A station may send `message_burst_count` messages at once and `message_rate_per_s` for ever; beyond that it is read
+    later, and closed when it keeps on for `flood_patience_s`. `max_queue_count` bounds the calls that wait for their
+    answers. `keep_frames_count` is how many frames of a station its log keeps; 0: none.
     `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 asks for it, 1.6 does not).
     """
 
@@ -24,6 +27,10 @@ class CentralOptions:
     meter_interval_s: int = 60
     max_frame_bytes: int = 256 * 1024
     max_queue_count: int = 64
+    message_rate_per_s: float = 20.0
+    message_burst_count: int = 200
+    flood_patience_s: float = 600.0
+    keep_frames_count: int = 5000
     max_connection_count: int = 10_000
     max_handshake_count: int = 8
     failure_limit_count: int = 10

@@ -25,6 +25,7 @@ from app.domain.errors import DatabaseUnavailable
 from app.domain.identity import StationAdmitted, StationRefused
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.dialect import Dialect
+from app.ocpp_central.frame_log import FrameLog
 from app.ocpp_central.handshake import FailureLimit, choose_dialect, credentials_of, identity_of
 from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.session import Session, Shared
@@ -72,7 +73,8 @@ class Central:
         self.counts: Counter[str] = Counter()
         self._options = options
         self._transactions = transactions
-        self._shared = Shared(transactions, bus, options, MeterBatch(transactions), self.counts)
+        frame_log = FrameLog(transactions, options.keep_frames_count)
+        self._shared = Shared(transactions, bus, options, MeterBatch(transactions), self.counts, frame_log)
         self._failures = FailureLimit(options.failure_limit_count, options.failure_window_s)
         self._handshakes = asyncio.Semaphore(options.max_handshake_count)
         self._sessions: dict[str, Session] = {}
@@ -92,23 +94,25 @@ class Central:
         options = self._options
         writer = asyncio.create_task(self._shared.batch.run())
         try:
-            async with serve(
-                self._talk,
-                options.host,
-                options.port,
-                process_request=self._admit,
-                select_subprotocol=self._select_subprotocol,
-                compression=None,
-                open_timeout=options.open_timeout_s,
-                close_timeout=options.close_timeout_s,
-                ping_interval=options.ping_interval_s,
-                ping_timeout=options.ping_timeout_s,
-                max_size=options.max_frame_bytes,
-                max_queue=options.max_queue_count,
-                create_connection=StationConnection,
-                logger=wire_log,
-                server_header=None,
-            ) as self._server:
+            async with (
+                self._shared.frame_log.writing(),
+                serve(
+                    self._talk,
+                    options.host,
+                    options.port,
+                    process_request=self._admit,
+                    select_subprotocol=self._select_subprotocol,
+                    compression=None,
+                    open_timeout=options.open_timeout_s,
+                    close_timeout=options.close_timeout_s,
+                    ping_interval=None,  # a session pings by itself, see `reading`
+                    max_size=options.max_frame_bytes,
+                    max_queue=options.max_queue_count,
+                    create_connection=StationConnection,
+                    logger=wire_log,
+                    server_header=None,
+                ) as self._server,
+            ):
                 yield
         finally:
             self._server = None
@@ -171,9 +175,9 @@ class Central:
     # --- connections
 
     async def _talk(self, connection: ServerConnection) -> None:
-        welcome = connection.welcome if isinstance(connection, StationConnection) else None
-        if welcome is None:
+        if not isinstance(connection, StationConnection) or connection.welcome is None:
             return
+        welcome = connection.welcome
         if welcome.dialect is None:
             self.counts["no_common_subprotocol"] += 1
             log.warning("dialect_refused", station_id=welcome.station.station_id, reason=welcome.complaint)
@@ -183,6 +187,7 @@ class Central:
         session = Session(connection, station_id, welcome.dialect, self._shared, needs_boot=welcome.station.needs_boot)
         try:
             await self._register(session, welcome.dialect.subprotocol, connection_id)
+            session.opened(connection.address)
             await session.run()
         except DatabaseUnavailable:
             await connection.close(TRY_AGAIN_LATER, "try again later")

@@ -1,8 +1,8 @@
 """One connection of one station: read, answer, command, reconcile; on hang-up everything pending fails at once.
 
-The read loop hands answers to their waiters at once and queues calls, which are handled one after the other: that is
-the ordering guarantee and, by the queue's bound, the back-pressure (full: closed with 1008). A call holds business time
-from its receipt until its answer has left. Nothing that a station sends raises out of a session.
+The reader hands answers to their waiters at once and queues calls, which are handled one after the other: that is the
+ordering guarantee and, by the queue's bound, the back-pressure (see `reading`). A call holds business time from its
+receipt until its answer has left. Nothing that a station sends raises out of a session.
 
 When the database is gone while a call is handled, the socket is closed with 1013 instead of an answer, and handshakes
 get 503: chargers repeat a refused transaction message a few times and then drop it, but an offline one must queue
@@ -11,10 +11,8 @@ get 503: chargers repeat a refused transaction message a few times and then drop
 
 import asyncio
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 from websockets.exceptions import ConnectionClosed
@@ -30,19 +28,18 @@ from app.ocpp_central.boot import BootGate
 from app.ocpp_central.calls import StationCalls
 from app.ocpp_central.commands import StationCommands
 from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
+from app.ocpp_central.frame_log import FrameLog
 from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.raw_door import RawDoor
+from app.ocpp_central.reading import INTERNAL, NORMAL, POLICY, TRY_AGAIN_LATER, Over, Reader, Socket
 from app.ocpp_central.reconcile import Reconciler
 from app.ocpp_central.rpc import (
     Call,
-    CallError,
-    CallResult,
-    Malformed,
     Payload,
     Problem,
     Refusal,
+    call_text,
     error_text,
-    parse,
     result_text,
 )
 from app.operations import station_facts
@@ -51,23 +48,6 @@ from app.operations.transaction import Transactions
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-NORMAL, POLICY, INTERNAL, TRY_AGAIN_LATER = 1000, 1008, 1011, 1013
-
-
-class Socket(Protocol):
-    """What a session needs of a WebSocket."""
-
-    async def recv(self) -> str | bytes:
-        """Return the next message; raises ConnectionClosed."""
-        ...
-
-    async def send(self, message: str) -> None:
-        """Send a text message; raises ConnectionClosed."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close, within a bounded time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +59,10 @@ class Shared:
     options: CentralOptions
     batch: MeterBatch
     counts: Counter[str]
-
-
-class Over(Exception):
-    """The session ends; how to close the socket."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
+    frame_log: FrameLog
 
 
 EXPECTED = (Over, StationOffline, DatabaseUnavailable, NotFound)
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A call (or a malformed frame) waiting for its turn; `hold` keeps business time until it is closed."""
-
-    frame: Call | Malformed
-    received_at: datetime
-    hold: ExitStack
 
 
 class Session:
@@ -112,8 +75,9 @@ class Session:
         self._shared = shared
         self._clock = shared.transactions.clock
         self._gate = BootGate(needs_boot=needs_boot)
-        self._calls = StationCalls(self._send, self._clock, shared.options.call_timeout_s)
-        self._inbox: asyncio.Queue[Received] = asyncio.Queue(shared.options.max_queue_count)
+        self._frames = shared.frame_log.of(station_id)
+        self._calls = StationCalls(self._send_call, self._clock, shared.options.call_timeout_s)
+        self._reader = Reader(socket, self._calls, self._frames, self._clock, shared.options, self._count)
         self._superseded = asyncio.Event()
         turn = asyncio.Lock()
         self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts, turn)
@@ -135,6 +99,10 @@ class Session:
         """The orders whose outcome is not known; to be recorded as such when the session is over (R5)."""
         return self._reconciler.unsettled
 
+    def opened(self, address: str) -> None:
+        """The connection is the station's newest; the log says where it comes from."""
+        self._frames.event("connected", f"{self._dialect.subprotocol} from {address}")
+
     def supersede(self) -> None:
         """A newer connection of the station was authenticated: end at once."""
         self._hang_up()
@@ -152,12 +120,13 @@ class Session:
                 async with asyncio.TaskGroup() as group:
                     for part in (self._read, self._answer_all, self._reconcile, self._ask_for_boot, self._watch):
                         group.create_task(part())
+                    group.create_task(self._reader.keep_alive())
         except ExceptionGroup as ended:
             over = self._ending(ended)
         finally:
             self._hang_up()
-            while not self._inbox.empty():
-                self._inbox.get_nowait().hold.close()
+            self._reader.close()
+        self._frames.event("closed", f"{over.code} {over.reason}".strip())
         log.info("session_over", station_id=self.station_id, code=over.code, reason=over.reason)
         await self._socket.close(over.code, over.reason)
 
@@ -202,33 +171,19 @@ class Session:
 
     async def _read(self) -> None:
         try:
-            while True:
-                self._take(parse(await self._socket.recv()))
-        except ConnectionClosed:
-            raise Over(NORMAL, "") from None
+            await self._reader.run()
         finally:
             self._hang_up()
 
-    def _take(self, frame: Call | CallResult | CallError | Malformed) -> None:
-        if isinstance(frame, CallResult | CallError):
-            if not self._calls.settle(frame):
-                self._count("unsolicited_answer")
-            return
-        if self._inbox.full():
-            raise Over(POLICY, "too many calls at once")
-        hold = ExitStack()
-        hold.enter_context(self._clock.hold())
-        self._inbox.put_nowait(Received(frame, self._clock.now(), hold))
-
     async def _answer_all(self) -> None:
         while True:
-            received = await self._inbox.get()
+            received = await self._reader.next()
             with received.hold:
                 if isinstance(received.frame, Call):
                     await self._answer(received.frame, received.received_at)
                 else:
                     self._count("malformed_frame")
-                    await self._refuse(received.frame.message_id, received.frame.problem, received.frame.detail)
+                    await self._refuse("", received.frame.message_id, received.frame.problem, received.frame.detail)
 
     async def _answer(self, call: Call, received_at: datetime) -> None:
         try:
@@ -237,16 +192,16 @@ class Session:
         except Refusal as refusal:
             self._count(f"refused_{refusal.problem}")
             log.info("call_refused", station_id=self.station_id, problem=refusal.problem, detail=refusal.detail)
-            await self._refuse(call.message_id, refusal.problem, refusal.detail)
+            await self._refuse(call.action, call.message_id, refusal.problem, refusal.detail)
             return
-        await self._send(result_text(call.message_id, answer))
+        await self._send_answer(call.action, call.message_id, result_text(call.message_id, answer))
         if recorded.boot_status is not None:
             self._gate.answered(recorded.boot_status)
 
-    async def _refuse(self, message_id: str, problem: Problem, detail: str) -> None:
+    async def _refuse(self, action: str, message_id: str, problem: Problem, detail: str) -> None:
         code = self._dialect.error_code(problem)
         if code is not None:
-            await self._send(error_text(message_id, code, detail))
+            await self._send_answer(action, message_id, error_text(message_id, code, detail), is_error=True)
 
     async def _hear(self, call: Call, received_at: datetime) -> Recorded:
         """Record what a call says; raises Refusal, DatabaseUnavailable, NotFound."""
@@ -294,6 +249,15 @@ class Session:
             log.error("answer_invalid", station_id=self.station_id, action=call.action, detail=faults[0].detail)
             raise Refusal(Problem.INTERNAL, "the answer cannot be spelled")
         return answer
+
+    async def _send_call(self, call: Call) -> None:
+        text = call_text(call.message_id, call.action, call.payload)
+        self._frames.called(call, text)
+        await self._send(text)
+
+    async def _send_answer(self, action: str, message_id: str, text: str, *, is_error: bool = False) -> None:
+        self._frames.answered(action, message_id, text, is_error=is_error)
+        await self._send(text)
 
     async def _send(self, text: str) -> None:
         try:

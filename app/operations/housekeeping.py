@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Executable, delete, func, select
 
 from app.operations.transaction import Tx
 from app.store.driver import IdempotencyRow
+from app.store.frame_queries import SURPLUS_FRAMES
+from app.store.frames import FrameRow, RepairRow
 from app.store.plan import LimitRow, PlanRow
 from app.store.session import MeterValueRow, SessionMessageRow
 from app.store.site import ForecastRow, SiteReadingRow
@@ -14,19 +16,22 @@ from app.store.upkeep import CommandRow, ReservationRow, StationEventRow, Statio
 
 LOCK_NO = 7_160_001
 SHORT_KEEP = timedelta(days=30)
+FRAME_KEEP = timedelta(days=7)
+MOST_FRAMES_COUNT = 5000
 
 
 async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
     """Delete old rows and return how many of each kind; nothing where another node is at it.
 
     Records (meter values, messages, plans, readings, forecasts, commands, jobs, events, reservations, closed limits) go
-    after `keep`; strangers, quarantine and idempotency answers after 30 days.
+    after `keep`; strangers, quarantine and idempotency answers after 30 days; raw messages after 7 days, and all but
+    the newest 5,000 of a station.
     """
     has_lock = await tx.session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_NO)))
     if not has_lock:
         return {}
     old_at, short_at = tx.now - keep, tx.now - SHORT_KEEP
-    statements = {
+    statements: dict[str, Executable] = {
         "meter_values": delete(MeterValueRow).where(MeterValueRow.at < old_at),
         "messages": delete(SessionMessageRow).where(SessionMessageRow.received_at < old_at),
         "plans": delete(PlanRow).where(PlanRow.made_at < old_at),
@@ -39,6 +44,9 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
         "limits": delete(LimitRow).where(LimitRow.is_closed, LimitRow.intended_at < old_at),
         "strangers": delete(StrangerRow).where(StrangerRow.last_seen_at < short_at),
         "quarantine": delete(QuarantineRow).where(QuarantineRow.received_at < short_at),
+        "frames": delete(FrameRow).where(FrameRow.at < tx.now - FRAME_KEEP),
+        "surplus_frames": SURPLUS_FRAMES.bindparams(keep_count=MOST_FRAMES_COUNT),
+        "repairs": delete(RepairRow).where(RepairRow.last_at < old_at),
         "idempotency": delete(IdempotencyRow).where(IdempotencyRow.created_at < short_at),
     }
     pruned = {}

@@ -37,6 +37,8 @@ ALLOWED = {
     ("GET", "/v1/stations/{station_id}/jobs"): KEEPERS,
     ("GET", "/v1/stations/{station_id}/jobs/{request_id}"): KEEPERS,
     ("GET", "/v1/stations/{station_id}/reservations"): KEEPERS,
+    ("GET", "/v1/stations/{station_id}/frames"): KEEPERS,
+    ("GET", "/v1/stations/{station_id}/frames/stream"): KEEPERS,
     ("GET", "/v1/strangers"): KEEPERS,
     ("POST", "/v1/drivers"): OPERATOR,
     ("GET", "/v1/drivers"): OPERATOR,

@@ -134,13 +134,6 @@ async def test_answers_nobody_waits_for_are_counted_and_ignored(start, park):
         assert central.counts["unsolicited_answer"] == 2
 
 
-async def test_too_many_calls_at_once_close_the_connection_with_1008(start, park):
-    async with start(max_queue_count=2) as central, plugged(central.port, "cp16", V16) as charger:
-        for number in range(40):
-            await charger.send([2, f"f{number}", "Heartbeat", {}])
-        assert await charger.closed() == (1008, "too many calls at once")
-
-
 async def test_a_frame_beyond_the_bound_closes_the_connection_with_1009(start, park):
     async with start(max_frame_bytes=2000) as central, plugged(central.port, "cp16", V16) as charger:
         await charger.send([2, "a", "DataTransfer", {"vendorId": "x", "data": "x" * 3000}])

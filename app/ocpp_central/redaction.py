@@ -1,0 +1,210 @@
+"""What the message log may keep of a frame: no secret, tokens by their last four characters, certificates abbreviated.
+
+Cheap for most frames: only what contains one of `TRIGGERS` is looked at closely, parsed and spelled again. What then
+is no well-formed OCPP-J frame is withheld but for its head: when in doubt, cut. Pure; nothing here raises.
+"""
+
+import re
+from typing import Any
+
+import orjson
+
+TRIGGERS = (
+    "idtag",
+    "token",
+    "key",
+    "pass",
+    "secret",
+    "auth",
+    "cert",
+    "csr",
+    "-----begin",
+    "://",
+    "\\",
+    "variable",
+    "config",
+    "private",
+    "credential",
+    "customer",
+    "bearer",
+    "pin",
+    "psk",
+    "exi",
+    "pnc",
+    "vpn",
+)
+LONGEST_LOGGED_COUNT = 4000
+MOST_NODES_COUNT = 1500
+DEEPEST_NESTING = 24
+SHORTEST_ABBREVIATED_COUNT = 48
+ABBREVIATED_COUNT = 28
+SHOWN_TOKEN_COUNT = 4
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+CALL_LENGTH, RESULT_LENGTH = 4, 3
+
+HEAD = re.compile(r'\s*\[\s*\d\s*,\s*"[^"\\]{1,36}"\s*(,\s*"[A-Za-z]{1,50}"\s*)?,')
+SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase|code)|secret|auth\w*key|basicauth|private|api_?key|(access|shared|encryption|wifi|wlan)\w*key"
+    r"|credential|psk|pin$|pincode|simpin|masterpass|token$|bearer",
+    re.IGNORECASE,
+)
+SECRET_TEXT = re.compile(
+    r"passw|pass(phrase|code)|secret|auth\w*[ _-]?key|private|api[ _-]?key|credential|\bpsk\b|\bpin\b|\btoken|idtag"
+    r"|idtoken|\bbearer\b|\bbasic\b",
+    re.IGNORECASE,
+)
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
+URL_LOGIN = re.compile(r"://.*@", re.DOTALL)
+URL_QUERY = re.compile(r"(\?|&)([^=&\s]*)=[^&\s#]*")
+TOKENS = {"idtag", "parentidtag", "idtoken", "groupidtoken", "additionalidtoken", "emaid"}
+CERTIFICATES = ("cert", "csr", "exi", "ocspresult", "signature")
+NAMES_OF_VALUES = {"key", "name", "component", "variable", "readonly", "type", "mutability"}
+NAMES_OF_VALUES |= {"attributetype", "attributestatus", "persistent", "constant", "status"}
+SECRETS = {"vpn", "apn", "customeridentifier"}
+
+
+def redacted(text: str | bytes) -> str:
+    """Return what may be logged of a frame, at most 4,000 characters and a mark of what was cut."""
+    if isinstance(text, bytes):
+        return f"(binary, {len(text)} bytes)"
+    lowered = text.lower()
+    for trigger in TRIGGERS:
+        if trigger in lowered:
+            return bounded(_looked_at(text))
+    return bounded(text)
+
+
+def bounded(text: str) -> str:
+    """Return at most 4,000 characters of a text; how many more there were is said at its end."""
+    if len(text) <= LONGEST_LOGGED_COUNT:
+        return text
+    return f"{text[:LONGEST_LOGGED_COUNT]}… ({len(text) - LONGEST_LOGGED_COUNT} more characters)"
+
+
+def _looked_at(text: str) -> str:
+    try:
+        frame = orjson.loads(text)
+    except ValueError:
+        return _withheld(text)
+    if not _is_well_formed(frame):
+        return _withheld(text)
+    try:
+        return orjson.dumps([*frame[:2], *_Walk().rest_of(frame)]).decode()
+    except (orjson.JSONEncodeError, RecursionError):
+        return _withheld(text)
+
+
+def _withheld(text: str) -> str:
+    head = HEAD.match(text)
+    return f"{'' if head is None else head.group()} … ({len(text)} characters, withheld)"
+
+
+def _is_well_formed(frame: Any) -> bool:
+    if not isinstance(frame, list) or len(frame) < RESULT_LENGTH or not isinstance(frame[1], str):
+        return False
+    kind = frame[0] if type(frame[0]) is int else None
+    if kind == CALL:
+        return len(frame) == CALL_LENGTH and isinstance(frame[2], str) and isinstance(frame[3], dict)
+    if kind == CALL_RESULT:
+        return len(frame) == RESULT_LENGTH and isinstance(frame[2], dict)
+    return kind == CALL_ERROR and all(isinstance(part, str) for part in frame[2:4])
+
+
+class _Walk:
+    """One frame's copy without secrets; bounded in size, so that a long list costs no more than what is shown."""
+
+    def __init__(self) -> None:
+        self._left_count = MOST_NODES_COUNT
+
+    def rest_of(self, frame: list[Any]) -> list[Any]:
+        """Return what follows the message id."""
+        if frame[0] == CALL_ERROR:
+            return [_free_text(part) if isinstance(part, str) else self.copy(part) for part in frame[2:]]
+        return [*frame[2:-1], self.copy(frame[-1])]
+
+    def copy(self, value: Any, depth: int = 0) -> Any:
+        """Return a copy of a value that nothing above it makes secret."""
+        self._left_count -= 1
+        if self._left_count < 0 or depth > DEEPEST_NESTING:
+            return "…"
+        if isinstance(value, dict):
+            return self._object(value, depth)
+        if isinstance(value, list):
+            return [self.copy(item, depth + 1) for item in value[: self._left_count + 1]]
+        return _free_text(value) if isinstance(value, str) else value
+
+    def _object(self, holder: dict[str, Any], depth: int) -> dict[str, Any]:
+        is_named_secret = _names_a_secret(holder)
+        is_report = any(name.lower() == "generatedat" for name in holder)
+        copy: dict[str, Any] = {}
+        for name, value in holder.items():
+            low = name.lower()
+            is_value = is_named_secret and low not in NAMES_OF_VALUES
+            if low in TOKENS:
+                copy[name] = self._token(value, depth + 1)
+            elif is_value or low in SECRETS or (low == "data" and is_report) or SECRET_NAME.search(low):
+                copy[name] = self._secret(value, depth + 1)
+            elif isinstance(value, str) and any(part in low for part in CERTIFICATES):
+                copy[name] = _abbreviated(value)
+            else:
+                copy[name] = self.copy(value, depth + 1)
+        return copy
+
+    def _token(self, value: Any, depth: int) -> Any:
+        """Return a token by its last four characters, wherever it is in the value; its type stays."""
+        self._left_count -= 1
+        if self._left_count < 0 or depth > DEEPEST_NESTING:
+            return "…"
+        if isinstance(value, dict):
+            return {
+                name: item if name == "type" and item in TOKEN_TYPES else self._token(item, depth + 1)
+                for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._token(item, depth + 1) for item in value[: self._left_count + 1]]
+        text = str(value)
+        return f"…{text[-SHOWN_TOKEN_COUNT:]}" if len(text) > SHOWN_TOKEN_COUNT else "…"
+
+    def _secret(self, value: Any, depth: int) -> Any:
+        """Return the shape of a value without any of its texts and numbers."""
+        self._left_count -= 1
+        if self._left_count < 0 or depth > DEEPEST_NESTING:
+            return "…"
+        if isinstance(value, dict):
+            return {name: self._secret(item, depth + 1) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._secret(item, depth + 1) for item in value[: self._left_count + 1]]
+        return value if value is None or isinstance(value, bool) else "***"
+
+
+TOKEN_TYPES = {"Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"}
+
+
+def _names_a_secret(holder: dict[str, Any]) -> bool:
+    """Whether an object carries the value of a setting whose name says that it is secret."""
+    for name, value in holder.items():
+        if name.lower() not in {"key", "variable", "component", "name"}:
+            continue
+        said = value.get("name") if isinstance(value, dict) else value
+        if isinstance(said, str) and SECRET_NAME.search(said):
+            return True
+    return False
+
+
+def _free_text(text: str) -> str:
+    """Return a text without logins in URLs, keys and what follows or precedes a word that announces a secret."""
+    if "-----BEGIN" in text:
+        return _abbreviated(text)
+    if "://" in text:
+        text = URL_QUERY.sub(r"\1\2=***", URL_LOGIN.sub("://***@", text))
+    if SECRET_TEXT.search(text) and not PLAIN_NAME.fullmatch(text):
+        return f"*** ({len(text)} characters)"
+    return text
+
+
+def _abbreviated(text: str) -> str:
+    """Return the beginning of a certificate or the like; nothing of what may be a private key."""
+    if len(text) <= SHORTEST_ABBREVIATED_COUNT and "-----BEGIN" not in text:
+        return text
+    begin = "" if "PRIVATE" in text or not text.startswith("-----BEGIN") else text[:ABBREVIATED_COUNT]
+    return f"{begin}… ({len(text)} characters)"
