@@ -102,16 +102,22 @@ ROWS: tuple[Row, ...] = (
         V201, "an authorization of nobody", authorize(V201, idToken=GONE), "OccurrenceConstraintViolation", "occurrence"
     ),
     *refused(V201, "a token as bare text", authorize(V201, idToken="x"), "TypeConstraintViolation", "type"),
-    *refused(
+    *only(
         V201,
         "a token of an unknown kind",
         authorize(V201, idToken={"idToken": "x", "type": "Telepathy"}),
-        "PropertyConstraintViolation",
-        "property",
+        Result({"idTokenInfo": {"status": "Invalid"}}),
+        repair_tolerated_enum=1,
     ),
     *refused(V16, "a start without a connector", start(connectorId=GONE), "OccurenceConstraintViolation", "occurrence"),
     *refused(V16, "a data transfer of nobody", Ask("DataTransfer", {}), "OccurenceConstraintViolation", "occurrence"),
-    *refused(V201, "a data transfer of nobody", Ask("DataTransfer", {}), "OccurrenceConstraintViolation", "occurrence"),
+    *only(
+        V201,
+        "a data transfer of nobody",
+        Ask("DataTransfer", {}),
+        Result({"status": "UnknownVendorId"}),
+        repair_tolerated_required=1,
+    ),
     *refused(
         V201,
         "an event without a transaction",
