@@ -16,6 +16,16 @@ def station_orders(station_id: str) -> str:
     return f"station.{station_id}.orders"
 
 
+def station_onboarding(station_id: str) -> str:
+    """The station has booted, or is to be set up again: its session should look whether there is something to do."""
+    return f"station.{station_id}.onboarding"
+
+
+def station_report(station_id: str) -> str:
+    """A part of a report that the station was asked for has come."""
+    return f"station.{station_id}.report"
+
+
 def station_command(station_id: str) -> str:
     """Imperative commands to a station."""
     return f"station.{station_id}.command"

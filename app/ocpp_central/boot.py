@@ -16,20 +16,24 @@ BARRED_ACTIONS = {
 
 
 class BootGate:
-    """Whether the station of this connection is accepted; acceptance is durable, so a reconnect starts accepted.
+    """Whether the station of this connection is accepted, and may be commanded.
 
-    `boot_count` counts the boots that this connection has heard of.
+    Acceptance is durable: a reconnect without a boot stays accepted (OCPP 1.6 §4.2, OCPP 2.0.1 B01). But a station that
+    comes back may be about to boot, so its first call decides: a boot closes the gate until it is answered, any other
+    call opens it, and so does silence for a short while. The gate is secured when, since the last boot, the safe
+    defaults and the limit orders of running sessions have had their turn. `boot_count` counts the boots that this
+    connection has heard of.
     """
 
     def __init__(self, *, needs_boot: bool) -> None:
+        self.needs_boot = needs_boot
         self.boot_count = 0
         self.is_pending = False
         self._asked: set[str] = set()
         self._is_over = False
         self._open = asyncio.Event()
         self._decided = asyncio.Event()
-        if not needs_boot:
-            self.give_way()
+        self._secured = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -41,10 +45,37 @@ class BootGate:
         self._open.set()
         self._decided.set()
 
+    def spoke(self) -> None:
+        """A call that is no boot was answered: a station whose acceptance holds will send none."""
+        if not self.needs_boot and not self._decided.is_set():
+            self.give_way()
+
+    def knocked(self) -> None:
+        """A boot has come: nothing may be sent before its answer."""
+        if not self._is_over:
+            self._open.clear()
+            self._decided.clear()
+            self._secured.clear()
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether there is time for more than limits."""
+        return self._secured.is_set()
+
+    async def secured(self) -> None:
+        """Return once the safe defaults and orders have had their turn since the last boot."""
+        await self._secured.wait()
+
+    def secure(self, boot_count: int) -> None:
+        """The safe defaults and orders have had their turn, at this count of boots."""
+        if boot_count == self.boot_count and self.is_open:
+            self._secured.set()
+
     def answered(self, status: BootStatus) -> None:
         """A boot was answered: that is, its answer has left."""
         self.boot_count += 1
-        self.is_pending = status is BootStatus.PENDING
+        self._secured.clear()
+        self.is_pending = self.needs_boot = status is BootStatus.PENDING
         if self.is_pending:
             self._open.clear()
             self._decided.set()

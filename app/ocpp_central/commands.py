@@ -50,6 +50,11 @@ class StationCommands:
                 return await self.perform(command)
         return await self.perform(command)
 
+    async def carry_out(self, command: Command, on_late: Callable[[Outcome], None] | None = None) -> Outcome:
+        """Send a command of ours, but never between a boot and its answer; raises as `answer`."""
+        await self._gate.opened()
+        return await self.perform(command, on_late)
+
     async def perform(self, command: Command, on_late: Callable[[Outcome], None] | None = None) -> Outcome:
         """Send a command whatever the boot says; raises as `answer`. A late answer goes to `on_late`."""
         try:
@@ -83,14 +88,21 @@ class StationCommands:
         except StationFault:
             return None
 
-    async def ask_for_boot(self, wait_s: float) -> None:
-        """Ask a station that owes a boot for one after a while; if it stays silent, go on without."""
-        if await self._gate.heard_within(wait_s):
+    async def ask_for_boot(self, boot_wait_s: float, reconnect_wait_s: float) -> None:
+        """Ask a station that owes a boot for one after a while; if it stays silent, go on without.
+
+        One that was accepted before is only given a moment to say whether it comes back or boots.
+        """
+        if not self._gate.needs_boot:
+            if not await self._gate.heard_within(reconnect_wait_s):
+                self._gate.give_way()
+            return
+        if await self._gate.heard_within(boot_wait_s):
             return
         log.info("boot_overdue", station_id=self._station_id)
         try:
             await self.perform(Trigger("boot"))
         except (StationTimeout, StationFault) as failed:
             log.info("boot_not_triggered", station_id=self._station_id, error=failed.code)
-        if not await self._gate.heard_within(wait_s):
+        if not await self._gate.heard_within(boot_wait_s):
             self._gate.give_way()

@@ -12,15 +12,15 @@ from typing import Any, Protocol
 import orjson
 from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
 
-from app.domain.commands import Command, Outcome, WriteSetting
+from app.domain.commands import Command, Outcome
 from app.domain.facts import Fact, Recorded, StationSeen, Suspicious
 from app.domain.raw import Impact
 from app.ocpp_central.repair import mend
 from app.ocpp_central.rpc import Payload, Problem, Refusal
 from app.ocpp_central.schemas import Schemas
+from app.ocpp_central.wanted import Setup
 
 LONGEST_PAYLOAD_COUNT = 4000
-MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
 
 
 class Unspeakable(Exception):
@@ -92,13 +92,14 @@ class Dialect(Protocol):
     """One OCPP version. Everything is pure.
 
     `is_subprotocol_optional`: a station provisioned for it may offer no subprotocol; `wants_deflate`: its standard asks
-    the central system for permessage-deflate.
+    the central system for permessage-deflate; `setup`: how stations are read and set.
     """
 
     subprotocol: str
     is_subprotocol_optional: bool
     wants_deflate: bool
     schemas: Schemas
+    setup: Setup
 
     def decode(self, action: str, payload: Payload, received_at: datetime) -> Decoded:
         """Return what a station's call says; raises Refusal where it is answered with CALLERROR."""
@@ -133,10 +134,6 @@ class Dialect(Protocol):
 
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
-        ...
-
-    def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
-        """Return what a station should be set to after a boot, so that it meters sessions as we need it."""
         ...
 
 

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from app.ocpp_central.wanted import Needs
+
 
 @dataclass(frozen=True, slots=True)
 class CentralOptions:
     """Port 0 means any free one. All timeouts are real time; the intervals are what stations are asked for.
 
-    `boot_wait_s` is how long a station that owes a boot is waited for, before and after it was asked for one.
+    `boot_wait_s` is how long a station that owes a boot is waited for, before and after it was asked for one;
+    `reconnect_wait_s` how long one that does not may be silent before it is commanded; `report_wait_s` how long the
+    next part of a report is waited for.
     A station may send `message_burst_count` messages at once and `message_rate_per_s` for ever; beyond that it is read
     later, and closed when it keeps on for `flood_patience_s`. `max_queue_count` bounds the calls that wait for their
     answers. `keep_frames_count` is how many frames of a station its log keeps; 0: none.
@@ -23,6 +27,8 @@ class CentralOptions:
     ping_interval_s: float = 60.0
     ping_timeout_s: float = 30.0
     boot_wait_s: float = 60.0
+    reconnect_wait_s: float = 3.0
+    report_wait_s: float = 30.0
     heartbeat_interval_s: int = 300
     meter_interval_s: int = 60
     max_frame_bytes: int = 256 * 1024
@@ -36,3 +42,8 @@ class CentralOptions:
     failure_limit_count: int = 10
     failure_window_s: float = 60.0
     is_deflate_offered: bool = True
+
+    @property
+    def needs(self) -> Needs:
+        """What stations are set to."""
+        return Needs(self.meter_interval_s, self.heartbeat_interval_s, max(1, int(self.ping_interval_s)))

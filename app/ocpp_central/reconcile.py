@@ -1,4 +1,4 @@
-"""Bringing one station to what is wanted: settings after a boot, proof of its defaults (R8), then the limit orders.
+"""Bringing one station to what is wanted: proof of its defaults (R8), then the limit orders; then it may be set up.
 
 Level-triggered: every round rereads the database, so a lost ring costs only latency. Site-limit rules: R5 an error, a
 timeout or a hang-up is recorded as unknown and frees nothing; R6 every order is a lease; R8 a default counts once it
@@ -22,7 +22,6 @@ from app.domain.commands import (
     RateUnit,
     ReadComposite,
     Rejected,
-    WriteSetting,
 )
 from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
 from app.domain.limits import LimitOrder
@@ -64,7 +63,6 @@ class Reconciler:
         bus: Bus,
         gate: BootGate,
         perform: Perform,
-        wanted_settings: tuple[WriteSetting, ...],
         turn: asyncio.Lock,
     ) -> None:
         self.unsettled: set[int] = set()
@@ -74,7 +72,6 @@ class Reconciler:
         self._bus = bus
         self._gate = gate
         self._perform = perform
-        self._wanted_settings = wanted_settings
         self._turn = turn
         self._boot_count = -1
         self._failure_count = 0
@@ -88,25 +85,17 @@ class Reconciler:
             with self._bus.listen(station_orders(self._station_id)) as bell:
                 while self._gate.is_open:
                     await self._settle_left_over()
-                    await self._after_boot()
+                    self._note_boot()
                     async with self._turn:
                         await self._send(*await self._take_work())
+                    self._gate.secure(self._boot_count)
                     until_at = clock.now() + SWEEP
                     await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
 
-    async def _after_boot(self) -> None:
-        """Once per connection and boot: ask for the metering that we need; a refusal is the station's right."""
-        if self._boot_count == self._gate.boot_count:
-            return
-        self._boot_count, self._failure_count, self._retry_at = self._gate.boot_count, 0, None
-        for setting in self._wanted_settings:
-            try:
-                outcome = await self._perform(setting)
-            except (StationTimeout, StationFault) as failed:
-                log.info("setting_unknown", station_id=self._station_id, setting=setting.name, error=failed.code)
-                continue
-            if not isinstance(outcome, Accepted):
-                log.info("setting_refused", station_id=self._station_id, setting=setting.name)
+    def _note_boot(self) -> None:
+        """Once per connection and boot: what failed before is tried again at once."""
+        if self._boot_count != self._gate.boot_count:
+            self._boot_count, self._failure_count, self._retry_at = self._gate.boot_count, 0, None
 
     async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
         """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""

@@ -11,6 +11,7 @@ get 503: chargers repeat a refused transaction message a few times and then drop
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from app.bus import Bus
 from app.bus.subjects import station_command
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
-from app.domain.facts import Metered, Recorded, Suspicious
+from app.domain.facts import Metered, Recorded, StationBooted, Suspicious
 from app.domain.raw import RawCall, RawReply
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.boot import BootGate
@@ -29,6 +30,7 @@ from app.ocpp_central.calls import StationCalls
 from app.ocpp_central.commands import StationCommands
 from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
 from app.ocpp_central.frame_log import FrameLog
+from app.ocpp_central.onboarding import Onboarding
 from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.raw_door import RawDoor
 from app.ocpp_central.reading import INTERNAL, NORMAL, POLICY, TRY_AGAIN_LATER, Over, Reader, Socket
@@ -87,11 +89,21 @@ class Session:
             shared.bus,
             self._gate,
             self._commands.perform,
-            dialect.wanted_settings(shared.options.meter_interval_s),
             turn,
         )
         self._raw_door = RawDoor(
             station_id, dialect, self._calls, self._gate, shared.transactions, turn, self._reconciler.answered_late
+        )
+        self._onboarding = Onboarding(
+            station_id,
+            shared.transactions,
+            shared.bus,
+            self._gate,
+            self._commands.carry_out,
+            dialect=dialect.subprotocol,
+            setup=dialect.setup,
+            needs=shared.options.needs,
+            report_wait_s=shared.options.report_wait_s,
         )
 
     @property
@@ -118,8 +130,10 @@ class Session:
         try:
             with self._shared.bus.serve(station_command(self.station_id), self._command):
                 async with asyncio.TaskGroup() as group:
-                    for part in (self._read, self._answer_all, self._reconcile, self._ask_for_boot, self._watch):
+                    for part in (self._read, self._answer_all, self._ask_for_boot, self._watch):
                         group.create_task(part())
+                    group.create_task(self._keep_on("reconcile", self._reconciler.run))
+                    group.create_task(self._keep_on("onboarding", self._onboarding.run))
                     group.create_task(self._reader.keep_alive())
         except ExceptionGroup as ended:
             over = self._ending(ended)
@@ -148,22 +162,23 @@ class Session:
         overs = [each for each in ended.exceptions if isinstance(each, Over)]
         return max(overs, key=lambda over: (over.code, over.reason), default=Over(NORMAL, ""))
 
-    async def _reconcile(self) -> None:
-        """Keep the reconcile loop going: its troubles must not cost the station's messages their answers."""
+    async def _keep_on(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Keep a loop of ours going: its troubles must not cost the station's messages their answers."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                await self._reconciler.run()
+                await run()
             except EXPECTED:
                 raise
             except Exception:
-                self._count("reconcile_failed")
-                log.error("reconcile_failed", station_id=self.station_id, exc_info=True)
+                self._count(f"{name}_failed")
+                log.error(f"{name}_failed", station_id=self.station_id, exc_info=True)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _ask_for_boot(self) -> None:
-        await self._commands.ask_for_boot(self._shared.options.boot_wait_s)
+        options = self._shared.options
+        await self._commands.ask_for_boot(options.boot_wait_s, options.reconnect_wait_s)
 
     async def _watch(self) -> None:
         await self._superseded.wait()
@@ -195,7 +210,9 @@ class Session:
             await self._refuse(call.action, call.message_id, refusal.problem, refusal.detail)
             return
         await self._send_answer(call.action, call.message_id, result_text(call.message_id, answer))
-        if recorded.boot_status is not None:
+        if recorded.boot_status is None:
+            self._gate.spoke()
+        else:
             self._gate.answered(recorded.boot_status)
 
     async def _refuse(self, action: str, message_id: str, problem: Problem, detail: str) -> None:
@@ -212,6 +229,8 @@ class Session:
             decoded = self._dialect.decode(call.action, call.payload, received_at)
             for repair, count in decoded.repairs.items():
                 self._count(f"repair_{repair}", count)
+            if any(isinstance(fact, StationBooted) for fact in decoded.facts):
+                self._gate.knocked()
             return await self._record(decoded)
         except (Refusal, DatabaseUnavailable, NotFound):
             raise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import update
 
-from app.bus.subjects import site_limits, station_orders
+from app.bus.subjects import site_limits, station_onboarding, station_orders
 from app.domain.errors import NotFound
 from app.domain.facts import (
     BootStatus,
@@ -107,6 +107,7 @@ def _booted(hearing: Hearing, fact: StationBooted) -> None:
     hearing.ring()
     hearing.tx.ring(site_limits(station.site_id))
     hearing.tx.ring(station_orders(station.station_id))
+    hearing.tx.ring(station_onboarding(station.station_id))
 
 
 async def _status(hearing: Hearing, fact: StatusReported) -> None:

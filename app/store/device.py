@@ -33,10 +33,13 @@ class VariableRow(Base):
 class OnboardingRow(Base):
     """How a station was set up. `fingerprint` names what it was set up as: the same one is not set up again.
 
-    `capabilities` is what it said it can do, `wanted` what was to be set, `unmet` what could not be (name → why).
+    `capabilities` is what it said it can do, `wanted` what was to be set (name → value), `unmet` what could not be
+    (name → why). `state` is running, done, partly or failed. `retry_at` is when it is tried again (None: not of
+    itself), after `attempt_count` attempts.
     """
 
     __tablename__ = "station_onboarding"
+    __table_args__ = (CheckConstraint("state IN ('running', 'done', 'partly', 'failed')", name="state"),)
 
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id", ondelete="CASCADE"), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -44,6 +47,8 @@ class OnboardingRow(Base):
     capabilities: Mapped[Any] = mapped_column(JSONB)
     wanted: Mapped[Any] = mapped_column(JSONB)
     unmet: Mapped[Any] = mapped_column(JSONB)
+    attempt_count: Mapped[int]
+    retry_at: Mapped[datetime | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

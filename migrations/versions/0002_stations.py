@@ -119,8 +119,11 @@ def _device() -> None:
         sa.Column("capabilities", JSONB, nullable=False),
         sa.Column("wanted", JSONB, nullable=False),
         sa.Column("unmet", JSONB, nullable=False),
+        sa.Column("attempt_count", sa.Integer(), nullable=False),
+        sa.Column("retry_at", TIME),
         sa.Column("started_at", TIME, nullable=False),
         sa.Column("ended_at", TIME),
+        sa.CheckConstraint("state IN ('running', 'done', 'partly', 'failed')", name="state"),
     )
     op.create_table(
         "station_certificate",

@@ -16,6 +16,8 @@ QUICK = {
     "open_timeout_s": 8.0,
     "close_timeout_s": 1.0,
     "boot_wait_s": 0.3,
+    "reconnect_wait_s": 0.1,
+    "report_wait_s": 0.5,
     "failure_limit_count": 3,
 }
 

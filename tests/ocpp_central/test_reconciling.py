@@ -70,16 +70,6 @@ async def both(proven):
     return await proven() == [1, 2]
 
 
-async def test_the_metering_that_we_need_is_asked_for_once_per_boot(start, park):
-    async with start(meter_interval_s=30) as central, plugged(central.port, "cp16", V16) as charger:
-        charger.answers["ChangeConfiguration"] = {"status": "Rejected"}
-        _, interval = await charger.heard("ChangeConfiguration", 2)
-        assert interval == {"key": "MeterValueSampleInterval", "value": "30"}
-        charger.answers["GetCompositeSchedule"] = composite(6.0)
-        await charger.call("BootNotification", BOOT_16)
-        assert len(await charger.heard("ChangeConfiguration", 4)) == 4
-
-
 async def test_a_boot_makes_the_defaults_be_proven_again_r8(start, park, proven):
     async with start() as central, plugged(central.port, "cp16", V16) as charger:
         charger.answers["GetCompositeSchedule"] = composite(6.0)

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from app.domain.commands import Command, Outcome, Trigger, WriteSetting
+from app.domain.commands import Command, Outcome, Trigger
 from app.domain.facts import Recorded
 from app.domain.raw import Impact
-from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
+from app.ocpp_central.dialect import Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
 from app.ocpp_central.v16 import encode, impact
 from app.ocpp_central.v16.handlers import HANDLERS
+from app.ocpp_central.v16.wanted import SETUP
 
 # OCPP 1.6J §4.2.3, with its misspelt codes. Frames without a readable id or of an unknown type are ignored (§4.1.3).
 ERROR_CODES = {
@@ -30,6 +31,7 @@ class Ocpp16:
     subprotocol = "ocpp1.6"
     is_subprotocol_optional = True
     wants_deflate = False
+    setup = SETUP
 
     def __init__(self) -> None:
         self.schemas = Schemas("ocpp.v16", "")
@@ -65,10 +67,3 @@ class Ocpp16:
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
         return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
-
-    def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
-        """OCPP 1.6 §9.1.17 and §9.1.19."""
-        return (
-            WriteSetting("MeterValuesSampledData", MEASURANDS),
-            WriteSetting("MeterValueSampleInterval", str(meter_interval_s)),
-        )

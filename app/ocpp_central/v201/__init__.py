@@ -7,14 +7,15 @@ a raw call may do to charging limits.
 
 from datetime import datetime
 
-from app.domain.commands import Command, Outcome, WriteSetting
+from app.domain.commands import Command, Outcome
 from app.domain.facts import Recorded
 from app.domain.raw import Impact
-from app.ocpp_central.dialect import MEASURANDS, Decoded, Desk, understand
+from app.ocpp_central.dialect import Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
 from app.ocpp_central.v201 import encode, impact
 from app.ocpp_central.v201.handlers import HANDLERS
+from app.ocpp_central.v201.wanted import SETUP
 
 # OCPP 2.0.1 part 4: the answer to a frame without a readable id carries "-1".
 ERROR_CODES = {
@@ -46,6 +47,7 @@ class Ocpp201:
     subprotocol = "ocpp2.0.1"
     is_subprotocol_optional = False
     wants_deflate = True
+    setup = SETUP
 
     def __init__(self) -> None:
         self.schemas = Schemas("ocpp.v201", "Request")
@@ -81,10 +83,3 @@ class Ocpp201:
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
         return encode.solicited_by(command)
-
-    def wanted_settings(self, meter_interval_s: int) -> tuple[WriteSetting, ...]:
-        """OCPP 2.0.1 J02 (component SampledDataCtrlr)."""
-        return (
-            WriteSetting("SampledDataCtrlr.TxUpdatedMeasurands", MEASURANDS),
-            WriteSetting("SampledDataCtrlr.TxUpdatedInterval", str(meter_interval_s)),
-        )

@@ -1,24 +1,20 @@
 """How components and variables are named to and by an OCPP 2.0.1 station."""
 
-import re
 from typing import Any
 
 from ocpp.v201 import datatypes
 
-from app.domain.device import Variable
+from app.domain.device import Variable, named
 from app.domain.errors import Invalid
 from app.ocpp_central.v201.reading import instance_of, name_of
 
-PART = re.compile(r"([^\[\].]+)(?:\[([^\[\]]+)\])?")
-
-
 def parsed(name: str, field: str) -> tuple[Any, Any]:
     """Return the component and variable of "Component.Variable"; either may have an "[instance]". Raises Invalid."""
-    component, dot, variable = name.partition(".")
-    parts = (PART.fullmatch(component), PART.fullmatch(variable))
-    if not (dot and parts[0] and parts[1]):
-        raise Invalid('must be "Component.Variable"', field=field)
-    return datatypes.ComponentType(*parts[0].groups()), datatypes.VariableType(*parts[1].groups())
+    try:
+        found = named(name)
+    except ValueError as unreadable:
+        raise Invalid(str(unreadable), field=field) from None
+    return component_of(found), variable_of(found)
 
 
 def spelled_name(result: Any) -> str:

@@ -29,6 +29,7 @@ MOST_PERIODS_COUNT = 200
 MOST_MESSAGES_COUNT = 50
 LONGEST_VALUE_COUNT = 2500
 NO_REQUEST = 0
+HIGHEST_BOUND = 10**15
 
 PURPOSES = {
     "TxProfile": "session",
@@ -86,8 +87,18 @@ def _variable(entry: dict[str, Any], attribute: dict[str, Any]) -> Variable:
         connector_number=connector_number,
         attribute=text_of(attribute, "type", 16) or "Actual",
         unit=text_of(kind, "unit", 16) or "",
-        values=text_of(kind, "valuesList", 1000) or "",
+        values=text_of(kind, "valuesList", 1000) or _bounds(kind),
     )
+
+
+def _bounds(kind: dict[str, Any]) -> str:
+    """Return what a number may be, as `Variable` has it; empty where the station does not say."""
+    lowest, highest = (_number(kind.get(key)) for key in ("minLimit", "maxLimit"))
+    return f"{lowest}..{highest}" if lowest or highest else ""
+
+
+def _number(value: Any) -> str:
+    return f"{value:.15g}" if type(value) in {int, float} and abs(value) < HIGHEST_BOUND else ""
 
 
 def _value(attribute: dict[str, Any]) -> str | None:
