@@ -212,11 +212,10 @@ class Onboarding:
 
     async def _keep(self, outcome: Accepted, findings: Findings) -> dict[str, str | None]:
         """Keep values that were read; what is known of a setting besides its value stays."""
-        values = outcome.detail["values"]
-        read_only = set(outcome.detail["read_only"]) if "read_only" in outcome.detail else None
+        values, writable = outcome.detail["values"], outcome.detail.get("writable", {})
         known = dict(findings.told.by_name)
         for name, value in values.items():
-            known[name.lower()] = self._variable(name, value, known.get(name.lower()), read_only)
+            known[name.lower()] = self._variable(name, value, known.get(name.lower()), writable.get(name))
         findings.told = Told(known, findings.told.by_evse, findings.told.oddities)
         async with self._transactions() as tx:
             await device_model.store(tx, self._station_id, [known[name.lower()] for name in values])
@@ -297,8 +296,7 @@ class Onboarding:
         async with self._transactions() as tx:
             await onboarding.checked(tx, self._station_id, unmet)
 
-    def _variable(self, name: str, value: str | None, known: Variable | None, read_only: set[str] | None) -> Variable:
+    def _variable(self, name: str, value: str | None, known: Variable | None, is_writable: bool | None) -> Variable:
         """Return a setting as it was read; one that nobody has called read-only may be tried."""
-        found = self._setup.variable(name) if known is None else known
-        is_writable = known is None or known.is_writable if read_only is None else name not in read_only
-        return replace(found, value=value, is_writable=is_writable)
+        found = replace(self._setup.variable(name), is_writable=True) if known is None else known
+        return replace(found, value=value, is_writable=found.is_writable if is_writable is None else is_writable)
