@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from app.bus.subjects import station_orders
 from app.domain.commands import Accepted
 from app.ocpp_central.reconcile import highest_w, tail_w
+from app.operations import onboarding
 from app.operations.limits import DefaultDue
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
@@ -231,8 +232,12 @@ async def test_orders_for_an_unproven_station_wait_for_its_boot(start, park, tra
 
 
 async def test_a_bug_in_reconciling_costs_no_message_its_answer(start, park, transactions, bus, order, outcome):
+    async def set_up():
+        async with transactions() as tx:
+            return (await onboarding.get(tx, "cp16")).ended_at
+
     async with start() as central, plugged(central.port, "cp16", V16) as charger:
-        await charger.heard("ChangeConfiguration", 2)
+        await until(set_up)
         await charger.call("Heartbeat", {})
         transactions.broken_count = 1
         bus.ring(station_orders("cp16"))

@@ -8,6 +8,7 @@ from app.domain.device import Variable, named
 from app.domain.errors import Invalid
 from app.ocpp_central.v201.reading import instance_of, name_of
 
+
 def parsed(name: str, field: str) -> tuple[Any, Any]:
     """Return the component and variable of "Component.Variable"; either may have an "[instance]". Raises Invalid."""
     try:
