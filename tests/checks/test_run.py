@@ -63,7 +63,7 @@ def machine(request, tmp_path):
         (("check",), "uv|run|--locked|python|-m|checks|"),
         (("check", "units"), "uv|run|--locked|python|-m|checks|units|"),
         (("sim", "station", "--help"), "uv|run|--locked|--no-dev|python|-m|simulators|station|--help|"),
-        (("bench", "plan", "--json", "x y"), "uv|run|--locked|python|benchmarks/plan.py|--json|x y|"),
+        (("bench", "plan", "--json", "x y"), "uv|run|--locked|python|-m|benchmarks.plan|--json|x y|"),
     ],
 )
 def test_every_command_goes_through_the_locked_environment(machine, arguments, command):
