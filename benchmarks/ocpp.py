@@ -15,21 +15,31 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.ocpp_parts import cpu
+from benchmarks.ocpp_parts import cpu, crowd, sockets
 from benchmarks.ocpp_parts.tables import Result
+
+PARTS = ("cpu", "sockets", "memory", "restart")
 
 
 def main() -> None:
     """Measure the parts that were asked for, print their tables, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--part", action="append", choices=("cpu", "sockets", "memory", "restart"))
+    parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--rounds", type=int, default=15, choices=range(3, 101), metavar="3..100", help="of cpu")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    parts: dict[str, Callable[[], Result]] = {"cpu": lambda: cpu.run(arguments.rounds)}
+    asked = arguments.part or PARTS
+    is_crowd = {"memory", "restart"} & set(asked)
+    parts: dict[str, Callable[[], Result]] = {
+        "cpu": lambda: cpu.run(arguments.rounds),
+        "sockets": sockets.run,
+        "crowd": lambda: crowd.run(with_memory="memory" in asked, with_restart="restart" in asked),
+    }
     console = Console(width=140)
     figures = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
-    for name in arguments.part or parts:
+    for name in parts:
+        if name not in asked and not (name == "crowd" and is_crowd):
+            continue
         result = parts[name]()
         figures[name] = result.figures
         for table in result.tables:

@@ -156,7 +156,13 @@ def run(rounds: int) -> Result:
         )
         for each in measured
     ]
-    heads = ("case", "Sunslot µs", "ocpp 2.1.0, defaults µs", "ocpp 2.1.0, no async validation µs", "faster peer ÷ Sunslot")
+    heads = (
+        "case",
+        "Sunslot µs",
+        "ocpp 2.1.0, defaults µs",
+        "ocpp 2.1.0, no async validation µs",
+        "faster peer ÷ Sunslot",
+    )
     tables = [
         Table("CPU per call: median (least to most)", heads, rows),
         Table("Where Sunslot's CPU goes", ("case", "stage", "µs"), [tuple(stage.values()) for stage in stages]),
