@@ -37,10 +37,10 @@ def main() -> None:
     }
     console = Console(width=140)
     figures = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
-    for name in parts:
+    for name, measure in parts.items():
         if name not in asked and not (name == "crowd" and is_crowd):
             continue
-        result = parts[name]()
+        result = measure()
         figures[name] = result.figures
         for table in result.tables:
             table.show(console)

@@ -1,4 +1,4 @@
-"""Group commit of meter values: what several stations sent while the last commit ran shares the next one. No timer."""
+"""Group commit of how sessions go on: what stations sent while the last commit ran shares the next one. No timer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from app.domain.errors import DatabaseUnavailable
-from app.domain.facts import Metered
 from app.operations import metering
+from app.operations.metering import Running
 from app.operations.transaction import Transactions
 
 log = structlog.get_logger()
@@ -16,7 +16,7 @@ MOST_TOGETHER_COUNT = 1000
 CAPACITY_COUNT = 5000
 PATIENCE_S = 90.0
 
-Waiting = tuple[str, Sequence[Metered], "asyncio.Future[None]"]
+Waiting = tuple[str, Sequence[Running], "asyncio.Future[bool]"]
 
 
 class MeterBatch:
@@ -26,13 +26,16 @@ class MeterBatch:
         self._transactions = transactions
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(CAPACITY_COUNT)
 
-    async def record(self, station_id: str, values: Sequence[Metered]) -> None:
-        """Return once the values are committed. Raises DatabaseUnavailable, or what the operation raises."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def record(self, station_id: str, facts: Sequence[Running]) -> bool:
+        """Return once the facts are committed, False if they cannot be recorded with others: then none of them is.
+
+        Raises DatabaseUnavailable, or what the operation raises.
+        """
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._queue.put((station_id, values, done))
-                await done
+                await self._queue.put((station_id, facts, done))
+                return await done
         except TimeoutError:
             raise DatabaseUnavailable("meter values could not be committed in time") from None
 
@@ -49,16 +52,16 @@ class MeterBatch:
     async def _commit(self, together: Sequence[Waiting]) -> None:
         try:
             async with self._transactions() as tx:
-                await metering.record_metered(tx, [(each[0], value) for each in together for value in each[1]])
+                taken = await metering.record_together(tx, [(station_id, facts) for station_id, facts, _ in together])
         except DatabaseUnavailable as unavailable:
             for waiting in together:
                 _fail(waiting, unavailable)
         except Exception as broken:  # noqa: BLE001 - one station's odd values must not stop the writer
             await self._commit_singly(together, broken)
         else:
-            for _, _, done in together:
+            for (_, _, done), is_taken in zip(together, taken, strict=True):
                 if not done.done():
-                    done.set_result(None)
+                    done.set_result(is_taken)
 
     async def _commit_singly(self, together: Sequence[Waiting], broken: Exception) -> None:
         if len(together) == 1:

@@ -22,7 +22,7 @@ from app.bus import Bus
 from app.bus.subjects import station_command
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
-from app.domain.facts import Metered, Recorded, StationBooted, Suspicious
+from app.domain.facts import Recorded, StationBooted, Suspicious
 from app.domain.raw import RawCall, RawReply
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.boot import BootGate
@@ -45,6 +45,7 @@ from app.ocpp_central.rpc import (
     result_text,
 )
 from app.operations import station_facts
+from app.operations.metering import is_running
 from app.operations.transaction import Transactions
 
 log = structlog.get_logger()
@@ -239,9 +240,7 @@ class Session:
             return await self._set_aside(call, received_at, broken)
 
     async def _record(self, decoded: Decoded) -> Recorded:
-        metered = [fact for fact in decoded.facts if isinstance(fact, Metered)]
-        if metered and len(metered) == len(decoded.facts):
-            await self._shared.batch.record(self.station_id, metered)
+        if is_running(decoded.facts) and await self._shared.batch.record(self.station_id, decoded.facts):
             return Recorded()
         async with self._shared.transactions() as tx:
             return await station_facts.record_facts(tx, self.station_id, decoded.facts)

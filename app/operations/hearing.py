@@ -83,7 +83,8 @@ class Hearing:
         )
         return await remember_message(self.tx.session, row)
 
-    def show(self, evse: EvseRow, fact: StatusReported | SessionStarted | SessionUpdated | SessionEnded) -> bool:
+    @staticmethod
+    def show(evse: EvseRow, fact: StatusReported | SessionStarted | SessionUpdated | SessionEnded) -> bool:
         """Return whether a fact may move the EVSE's live state (not older than what we know), and note its time."""
         at = min(fact.at, fact.received_at)
         if evse.status_at is not None and at < evse.status_at:

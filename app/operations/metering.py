@@ -1,21 +1,31 @@
-"""Meter values of many stations in one transaction: every value once, sessions' energy and EVSEs' power from them."""
+"""Meter values of many stations in one transaction: every value once, sessions' energy and EVSEs' power from them.
+
+What OCPP 2.0.1 stations say beside their values, that the session goes on (`SessionUpdated`), is recorded along.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import or_, select, update
 
 from app.bus.subjects import site_changed
-from app.domain.facts import Metered
+from app.domain.facts import Fact, Metered, SessionUpdated
 from app.domain.session import SessionState, advance
 from app.domain.snapshot import EvseSpec
-from app.operations.hearing import payload_of
+from app.operations.hearing import Hearing, payload_of
 from app.operations.session_facts import state_of, write_state
 from app.operations.transaction import Tx
 from app.store.base import stored_key, stored_text
-from app.store.session import SessionRow, evse_numbers_of, insert_meter_values, metered_sessions
+from app.store.session import (
+    SessionMessageRow,
+    SessionRow,
+    evse_numbers_of,
+    insert_meter_values,
+    metered_sessions,
+    remember_messages,
+)
 from app.store.site import SiteRow
 from app.store.specs import evse_spec
 from app.store.station import EvseRow, StationRow, lock_evses_at, quarantine
@@ -25,24 +35,55 @@ LEAST_CHANGE_W = 250.0
 LEAST_CHANGE_SHARE = 0.05
 HIGHEST_EVSE_NUMBER = 64
 SEEN_STEP = timedelta(minutes=1)
+LONGEST_REF_COUNT = 36
+LONGEST_KEY_COUNT = 63
 
 Place = tuple[str, int]
+Named = tuple[str, str]
+Running = Metered | SessionUpdated
 
 
-async def record_metered(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[str]:
+def is_running(facts: Sequence[Fact]) -> TypeGuard[Sequence[Running]]:
+    """Whether a call says only how a running session goes on, so that it may share a transaction with others'."""
+    return bool(facts) and all(
+        isinstance(fact, Metered) or (isinstance(fact, SessionUpdated) and fact.token is None) for fact in facts
+    )
+
+
+async def record_together(tx: Tx, calls: Sequence[tuple[str, Sequence[Running]]]) -> list[bool]:
+    """Record calls of several stations that are `is_running`; return which were: not those of sessions unknown to us.
+
+    The same as `record_facts` of each of them, with a fixed number of statements for all.
+    """
+    updates = {(station_id, _ref(fact)) for station_id, facts in calls for fact in facts if not _is_metered(fact)}
+    known = await evse_numbers_of(tx.session, updates) if updates else {}
+    taken = [
+        all(_is_metered(fact) or (station_id, _ref(fact)) in known for fact in facts) for station_id, facts in calls
+    ]
+    batch = [(call[0], fact) for call, is_taken in zip(calls, taken, strict=True) if is_taken for fact in call[1]]
+    await record_metered(tx, batch)
+    return taken
+
+
+async def record_metered(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[str]:
     """Record meter values of (station_id, values); return what of them is not believed (quarantined, yet stored).
 
     Registers move their session's energy, power moves the EVSE's live state (newest only, and only while fresh). The
-    planner hears of it when power changed materially or a session has what it needs. Stations that are not
-    provisioned are ignored.
+    planner hears of it when power changed materially or a session has what it needs. Updates move the activity of
+    sessions that we know, each once. Stations that are not provisioned are ignored.
     """
     specs = await _specs(tx, {station_id for station_id, _ in batch})
     known = await _placed(tx, [(station_id, fact) for station_id, fact in batch if station_id in specs])
+    updates = await _new_updates(tx, known)
     await insert_meter_values(tx.session, [row for station_id, fact in known for row in _values(station_id, fact)])
     evses = await lock_evses_at(tx.session, {(station_id, fact.evse_number) for station_id, fact in known})
     metering = _Metering(tx, specs, evses, await _sessions(tx, known, evses))
     for station_id, fact in sorted(known, key=lambda pair: pair[1].at):
-        await metering.take(station_id, fact)
+        if isinstance(fact, Metered):
+            await metering.take(station_id, fact)
+        elif (station_id, _key(fact)) in updates:
+            updates.remove((station_id, _key(fact)))
+            metering.update(station_id, fact)
     metering.write()
     await _note_seen(tx, {station_id for station_id, _ in known})
     return metering.doubts
@@ -81,6 +122,16 @@ class _Metering:
             await self._advance(row, evse, spec, fact)
         if self._move_power(evse, spec, fact):
             self._tx.ring(site_changed(site.site_id))
+
+    def update(self, station_id: str, fact: SessionUpdated) -> None:
+        """Show what the car of a running session does; nothing that is older than what we know."""
+        row, evse = self._by_ref.get((station_id, _ref(fact))), self._evses.get((station_id, fact.evse_number))
+        if row is None or evse is None or row.ended_at is not None or evse.evse_id != row.evse_id:
+            return
+        if fact.offline or fact.activity is None or not Hearing.show(evse, fact) or evse.activity == fact.activity:
+            return
+        evse.activity = fact.activity
+        self._tx.ring(site_changed(row.site_id))
 
     def _session(self, station_id: str, fact: Metered, evse: EvseRow) -> SessionRow | None:
         """Return the session that the station named, else the one that runs at the EVSE."""
@@ -131,7 +182,7 @@ async def _note_seen(tx: Tx, station_ids: set[str]) -> None:
     await tx.session.execute(statement.values(last_seen_at=tx.now).execution_options(synchronize_session=False))
 
 
-async def _placed(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[tuple[str, Metered]]:
+async def _placed(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[tuple[str, Running]]:
     """Put values that name a session but no EVSE (OCPP 2.0.1 sends it only once) where that session is."""
     refs = {(station_id, _ref(fact)) for station_id, fact in batch if fact.evse_number == 0 and fact.station_ref}
     places = await evse_numbers_of(tx.session, refs) if refs else {}
@@ -143,6 +194,22 @@ async def _placed(tx: Tx, batch: Sequence[tuple[str, Metered]]) -> list[tuple[st
     ]
 
 
+async def _new_updates(tx: Tx, batch: Sequence[tuple[str, Running]]) -> set[Named]:
+    """Remember the updates by their business keys; return those that are new to us."""
+    rows = [
+        SessionMessageRow(
+            station_id=station_id,
+            business_key=_key(fact),
+            received_at=fact.received_at,
+            station_ref=_ref(fact),
+            kind="update",
+        )
+        for station_id, fact in batch
+        if isinstance(fact, SessionUpdated)
+    ]
+    return await remember_messages(tx.session, rows) if rows else set()
+
+
 async def _specs(tx: Tx, station_ids: set[str]) -> dict[str, tuple[StationRow, SiteRow]]:
     query = select(StationRow, SiteRow).join(SiteRow, SiteRow.site_id == StationRow.site_id)
     rows = await tx.session.execute(query.where(StationRow.station_id.in_(station_ids)))
@@ -150,14 +217,14 @@ async def _specs(tx: Tx, station_ids: set[str]) -> dict[str, tuple[StationRow, S
 
 
 async def _sessions(
-    tx: Tx, batch: Sequence[tuple[str, Metered]], evses: Mapping[Place, EvseRow]
+    tx: Tx, batch: Sequence[tuple[str, Running]], evses: Mapping[Place, EvseRow]
 ) -> Sequence[SessionRow]:
     refs = {(station_id, _ref(fact)) for station_id, fact in batch if fact.station_ref is not None}
     return await metered_sessions(tx.session, refs, {row.evse_id for row in evses.values()})
 
 
-def _values(station_id: str, fact: Metered) -> list[tuple[Any, ...]]:
-    if not 0 <= fact.evse_number <= HIGHEST_EVSE_NUMBER:
+def _values(station_id: str, fact: Running) -> list[tuple[Any, ...]]:
+    if not isinstance(fact, Metered) or not 0 <= fact.evse_number <= HIGHEST_EVSE_NUMBER:
         return []
     return [
         (
@@ -177,5 +244,13 @@ def _values(station_id: str, fact: Metered) -> list[tuple[Any, ...]]:
     ]
 
 
-def _ref(fact: Metered) -> str:
-    return "" if fact.station_ref is None else stored_key(fact.station_ref, 36)
+def _is_metered(fact: Running) -> bool:
+    return isinstance(fact, Metered)
+
+
+def _key(fact: SessionUpdated) -> str:
+    return stored_key(fact.business_key, LONGEST_KEY_COUNT)
+
+
+def _ref(fact: Running) -> str:
+    return "" if fact.station_ref is None else stored_key(fact.station_ref, LONGEST_REF_COUNT)

@@ -16,6 +16,7 @@ from app.runtime.supervise import Health, supervise
 
 REPLAN_AT_LEAST = timedelta(minutes=5)
 PATIENCE = timedelta(seconds=1)
+MOST_AT_ONCE_COUNT = 4  # of the database's connections: the rest is for the stations and the API
 BOOKING_SWEEP = timedelta(minutes=5)
 
 WentWell = Callable[[], None]
@@ -28,6 +29,7 @@ class SiteLoops:
         self._transactions = transactions
         self._bus = bus
         self._health = health
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE_COUNT)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -62,7 +64,7 @@ class SiteLoops:
         clock = self._transactions.clock
         with self._bus.listen(site_changed(site_id)) as bell:
             while True:
-                async with self._transactions() as tx:
+                async with self._turns, self._transactions() as tx:
                     await planning.replan_site(tx, site_id)
                 went_well()
                 if await bell.next(clock.now() + REPLAN_AT_LEAST):
@@ -78,7 +80,7 @@ class SiteLoops:
     async def _limit(self, site_id: str, went_well: WentWell) -> None:
         with self._bus.listen(site_limits(site_id)) as bell:
             while True:
-                async with self._transactions() as tx:
+                async with self._turns, self._transactions() as tx:
                     wake_at = await limits.allocate_site(tx, site_id)
                 went_well()
                 if await bell.next(wake_at):

@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 COMMAND_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
+TURN_TIMEOUT_S = 60.0  # waiting for a free connection is a queue, and no sign that the database is gone
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -53,7 +54,7 @@ def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngi
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=5,
-        pool_timeout=CONNECT_TIMEOUT_S,
+        pool_timeout=TURN_TIMEOUT_S,
         pool_pre_ping=False,
         connect_args={"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S},
         **options,

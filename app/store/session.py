@@ -149,6 +149,21 @@ async def remember_message(session: AsyncSession, row: SessionMessageRow) -> boo
     return (await session.scalars(is_new)).first() is not None
 
 
+async def remember_messages(session: AsyncSession, rows: Sequence[SessionMessageRow]) -> set[tuple[str, str]]:
+    """Keep several messages' business keys; return the (station_id, business_key) that are new to us."""
+    columns = [(row.station_id, row.business_key, row.received_at, row.station_ref, row.kind) for row in rows]
+    names = ("station_id", "business_key", "received_at", "station_ref", "kind")
+    values = dict(zip(names, map(list, zip(*sorted(columns), strict=True)), strict=True))
+    return {(station_id, key) for station_id, key in await session.execute(INSERT_MESSAGES, values)}
+
+
+INSERT_MESSAGES = text(
+    "INSERT INTO session_message (station_id, business_key, received_at, station_ref, kind) SELECT * FROM unnest("
+    "CAST(:station_id AS text[]), CAST(:business_key AS text[]), CAST(:received_at AS timestamptz[]), "
+    "CAST(:station_ref AS text[]), CAST(:kind AS text[])) ON CONFLICT DO NOTHING RETURNING station_id, business_key"
+)
+
+
 async def message(session: AsyncSession, station_id: str, business_key: str) -> SessionMessageRow | None:
     """Return the remembered message with this business key."""
     return await session.get(SessionMessageRow, (station_id, business_key))

@@ -26,7 +26,7 @@ from app.store.driver import DriverRow, TokenRow
 from app.store.site import SiteRow
 from app.store.station import EvseRow, StationRow
 
-TOKEN = "BENCH"
+CARD = "BENCH"
 KEY, SALT = "bench-0123456789abcd", b"bench salt"
 STATIONS_A_SITE = 50
 ASK_TIMEOUT_S = 300.0
@@ -233,7 +233,7 @@ async def _provision(url: str, count: int) -> Stations:
             for rows in (sites, provisioned, evses, [driver]):
                 session.add_all(rows)
                 await session.flush()
-            session.add(TokenRow(token=TOKEN, driver_id=driver.driver_id, is_blocked=False))
+            session.add(TokenRow(token=CARD, driver_id=driver.driver_id, is_blocked=False))
     finally:
         await engine.dispose()
     return stations

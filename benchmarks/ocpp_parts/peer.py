@@ -1,7 +1,8 @@
 """The peer: central systems as one writes them with the `ocpp` package, answering the same calls with the same facts.
 
-The handlers get what the package gives them (keywords in snake case) and turn it into our facts with our own reading of
-samples and instants, so that the two sides differ in the way from the frame to the handler and back, and in nothing else.
+The handlers get what the package gives them (keywords in snake case) and turn it into our facts with our own reading
+of samples and instants, so that the sides differ in the way from the frame to the handler and back, and in nothing
+else.
 """
 
 from datetime import datetime

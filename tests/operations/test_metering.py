@@ -5,8 +5,8 @@ import pytest
 from rows import MORNING, add_driver, add_site, add_station, dump
 from sqlalchemy import func, select
 
-from app.domain.facts import Metered, Sample, SessionEnded, SessionStarted
-from app.operations.metering import record_metered
+from app.domain.facts import Activity, Metered, Sample, SessionEnded, SessionStarted, SessionUpdated
+from app.operations.metering import is_running, record_metered, record_together
 from app.operations.station_facts import record_facts
 from app.store.session import MeterValueRow, SessionRow
 from app.store.station import EvseRow, QuarantineRow, StationRow
@@ -207,3 +207,61 @@ async def test_a_station_that_only_meters_is_seen(meter, transactions, clock):
         seen = dict((await tx.session.execute(select(StationRow.station_id, StationRow.last_seen_at))).all())
         assert seen["cp1"] == tx.now
         assert seen["cp2"] != tx.now
+
+
+def updated(minutes, activity=Activity.CHARGING, station_id="cp1", evse_number=1, **more):
+    key = f"event:{station_id}:{minutes}:{activity}"
+    values = {"station_ref": f"tx-{station_id}", "business_key": key, "activity": activity} | more
+    return SessionUpdated(evse_number=evse_number, at=at(minutes), received_at=at(minutes), **values)
+
+
+CALLS = [
+    ("cp1", (updated(50), metered(50, 2000.0, 3000.0))),
+    ("cp2", (updated(51, station_id="cp2", evse_number=0), metered(51, 1500.0, ref="tx-cp2", evse_number=0))),
+    ("cp1", (updated(40, Activity.PAUSED_BY_EV), metered(40, 1500.0))),
+    ("cp1", (updated(50), metered(50, 2000.0, 3000.0))),
+    ("cp1", (updated(52, Activity.PAUSED_BY_STATION, offline=True),)),
+    ("cp2", (updated(53, Activity.PAUSED_BY_EV, "cp2", evse_number=7), metered(53, 1600.0, ref="tx-cp2"))),
+    ("cp2", (updated(54, None, "cp2"), metered(54, 1700.0, 7000.0, ref="tx-cp2"))),
+]
+TABLES = ("meter_value", "evse", "charging_session", "session_message")
+
+
+async def test_calls_recorded_together_say_what_they_say_one_by_one_2_0_1_e02(transactions, park):
+    class Undone(Exception):
+        pass
+
+    async def outcome(*steps):
+        try:
+            async with transactions() as tx:
+                for step in steps:
+                    await step(tx)
+                await tx.session.flush()
+                rows = await dump(tx, *TABLES)
+                raise Undone
+        except Undone:
+            return rows, tx.rings
+
+    def alone(station_id, facts):
+        return lambda tx: record_facts(tx, station_id, facts)
+
+    one_by_one = await outcome(*(alone(station_id, facts) for station_id, facts in CALLS))
+    together = await outcome(lambda tx: record_together(tx, CALLS))
+    assert together == one_by_one
+    assert len(together[0]["session_message"]) == 2 + 6
+
+
+async def test_a_call_of_an_unknown_session_is_left_to_be_recorded_alone(transactions, park):
+    unknown = ("cp1", (updated(49, station_ref="lost"), metered(49, 2000.0, ref="lost")))
+    async with transactions() as tx:
+        assert await record_together(tx, [unknown, CALLS[0]]) == [False, True]
+        rows = await dump(tx, "session_message", "meter_value")
+    assert [row["station_ref"] for row in rows["session_message"]].count("lost") == 0
+    assert [row["station_ref"] for row in rows["meter_value"]] == ["tx-cp1"]
+
+
+def test_only_calls_of_running_sessions_share_a_transaction():
+    assert is_running((updated(1), metered(1)))
+    assert not is_running(())
+    assert not is_running((updated(1, token="CARD-1"),))
+    assert not is_running((SessionStarted(1, MORNING, MORNING, "tx", None, None, "start"), metered(1)))
