@@ -107,10 +107,11 @@ async def plugged(
     path: str | None = None,
     **options: Any,
 ) -> AsyncIterator[Charger]:
-    """Connect a charger; `authorization` None sends none, "" the right one."""
+    """Connect a charger; `authorization` None sends none, "" the right one; with `ssl` over TLS."""
     headers = {"Authorization": authorization or basic(identity, KEY)} if authorization is not None else {}
+    where = "wss://localhost" if "ssl" in options else "ws://127.0.0.1"
     async with connect(
-        f"ws://127.0.0.1:{port}{path or '/ocpp/' + quote(identity, safe='')}",
+        f"{where}:{port}{path or '/ocpp/' + quote(identity, safe='')}",
         subprotocols=list(subprotocols) or None,
         additional_headers=headers,
         open_timeout=TIMEOUT_S,

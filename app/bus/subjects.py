@@ -31,4 +31,14 @@ def station_command(station_id: str) -> str:
     return f"station.{station_id}.command"
 
 
+def station_certificates(station_id: str) -> str:
+    """A certificate of the station is to be signed or delivered."""
+    return f"station.{station_id}.certificates"
+
+
+def station_dismissed(station_id: str) -> str:
+    """The station's connection is to end: it was removed, or has to boot anew."""
+    return f"station.{station_id}.dismissed"
+
+
 SITES_CHANGED = "sites.changed"

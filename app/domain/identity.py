@@ -24,17 +24,30 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a connection proved below its handshake: TLS, and the subject of a client certificate that was verified."""
+
+    is_tls: bool = False
+    common_name: str | None = None
+    organisation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StationAdmitted:
-    """The handshake may go on. `dialect` None: the station may choose; `needs_boot`: no commands before a boot."""
+    """The handshake may go on. `dialect` None: the station may choose; `needs_boot`: no commands before a boot.
+
+    `certificate_serial` is the serial number that the station's certificate vouches for, None without profile 3.
+    """
 
     station_id: str
     dialect: str | None
     needs_boot: bool
+    certificate_serial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StationRefused:
-    """The handshake ends with 401; the reason is for our log only."""
+    """The handshake ends with 401; the reason is for our log and the station's events only."""
 
     reason: str
 

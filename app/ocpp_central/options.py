@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.ocpp_central.tls import TlsFiles
 from app.ocpp_central.wanted import Needs
 
 
@@ -15,11 +16,16 @@ class CentralOptions:
     A station may send `message_burst_count` messages at once and `message_rate_per_s` for ever; beyond that it is read
     later, and closed when it keeps on for `flood_patience_s`. `max_queue_count` bounds the calls that wait for their
     answers. `keep_frames_count` is how many frames of a station its log keeps; 0: none.
+    With `tls_port` and `tls_files` there is a second listener; `organisation` is what stations' certificates have to
+    name (None: anything). `max_opening_count` bounds connections that have not shown yet who they are.
     `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 asks for it, 1.6 does not).
     """
 
     host: str = "127.0.0.1"
     port: int = 9000
+    tls_port: int | None = None
+    tls_files: TlsFiles | None = None
+    organisation: str | None = None
     call_timeout_s: float = 30.0
     send_timeout_s: float = 20.0
     open_timeout_s: float = 20.0
@@ -38,6 +44,8 @@ class CentralOptions:
     flood_patience_s: float = 600.0
     keep_frames_count: int = 5000
     max_connection_count: int = 10_000
+    max_opening_count: int = 6_000
+    max_opening_per_address_count: int = 500
     max_handshake_count: int = 8
     failure_limit_count: int = 10
     failure_window_s: float = 60.0

@@ -8,9 +8,10 @@ import uuid
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from http import HTTPStatus
+from typing import cast
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -21,14 +22,18 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from app.bus import Bus
+from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.domain.errors import DatabaseUnavailable
-from app.domain.identity import StationAdmitted, StationRefused
+from app.domain.identity import Proof, StationAdmitted, StationRefused
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.dialect import Dialect
+from app.ocpp_central.doorway import Doorway, StationConnection, Welcome
 from app.ocpp_central.frame_log import FrameLog
 from app.ocpp_central.handshake import FailureLimit, choose_dialect, credentials_of, identity_of
 from app.ocpp_central.options import CentralOptions
+from app.ocpp_central.refusals import Refusals
 from app.ocpp_central.session import Session, Shared
+from app.ocpp_central.tls import TlsMaterial
 from app.ocpp_central.v16 import Ocpp16
 from app.ocpp_central.v201 import Ocpp201
 from app.operations import admission, limits
@@ -45,80 +50,89 @@ PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
 UNAUTHORIZED_TEXT = "unknown station or wrong key\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """An admitted station and what it will speak; `complaint` says why the connection is closed at once."""
-
-    station: StationAdmitted
-    dialect: Dialect | None
-    complaint: str
-
-
-class StationConnection(ServerConnection):
-    """A connection that remembers whom its handshake admitted."""
-
-    welcome: Welcome | None = None
-
-    @property
-    def address(self) -> str:
-        """The peer's address."""
-        peer = self.remote_address
-        return str(peer[0]) if isinstance(peer, tuple) else ""
-
-
 class Central:
     """Accepts stations while `serving()`. `counts` tells how often which oddity was met."""
 
-    def __init__(self, transactions: Transactions, bus: Bus, options: CentralOptions) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        bus: Bus,
+        options: CentralOptions,
+        authority: CertificateAuthority | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._options = options
         self._transactions = transactions
         frame_log = FrameLog(transactions, options.keep_frames_count)
-        self._shared = Shared(transactions, bus, options, MeterBatch(transactions), self.counts, frame_log)
+        self._shared = Shared(
+            transactions,
+            bus,
+            options,
+            MeterBatch(transactions),
+            self.counts,
+            frame_log,
+            authority or SignedByHand(),
+        )
         self._failures = FailureLimit(options.failure_limit_count, options.failure_window_s)
+        self._refusals = Refusals(transactions, self.counts)
+        self._doorway = Doorway(options.max_opening_count, options.max_opening_per_address_count)
         self._handshakes = asyncio.Semaphore(options.max_handshake_count)
         self._sessions: dict[str, Session] = {}
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._server: Server | None = None
+        self._tls_server: Server | None = None
 
     @property
     def port(self) -> int:
-        """The port that is served; raises RuntimeError while none is."""
-        if self._server is None:
-            raise RuntimeError("the OCPP central is not serving")
-        return int(next(iter(self._server.sockets)).getsockname()[1])
+        """The port that is served without TLS; raises RuntimeError while none is."""
+        return _port_of(self._server)
+
+    @property
+    def tls_port(self) -> int:
+        """The port that is served with TLS; raises RuntimeError while none is."""
+        return _port_of(self._tls_server)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Serve while the context lasts; raises OSError where the port is taken."""
+        """Serve while the context lasts; raises OSError where a port is taken or a TLS file cannot be read."""
         options = self._options
-        writer = asyncio.create_task(self._shared.batch.run())
+        writers = [asyncio.create_task(each) for each in (self._shared.batch.run(), self._refusals.run())]
         try:
-            async with (
-                self._shared.frame_log.writing(),
-                serve(
-                    self._talk,
-                    options.host,
-                    options.port,
-                    process_request=self._admit,
-                    select_subprotocol=self._select_subprotocol,
-                    compression=None,
-                    open_timeout=options.open_timeout_s,
-                    close_timeout=options.close_timeout_s,
-                    ping_interval=None,  # a session pings by itself, see `reading`
-                    max_size=options.max_frame_bytes,
-                    max_queue=options.max_queue_count,
-                    create_connection=StationConnection,
-                    logger=wire_log,
-                    server_header=None,
-                ) as self._server,
-            ):
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._shared.frame_log.writing())
+                self._server = await stack.enter_async_context(self._serve(options.port, None))
+                if options.tls_port is not None and options.tls_files is not None:
+                    tls = await asyncio.to_thread(TlsMaterial, options.tls_files)
+                    self._tls_server = await stack.enter_async_context(self._serve(options.tls_port, tls))
+                stack.callback(self._doorway.clear)
                 yield
         finally:
-            self._server = None
-            writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            self._server = self._tls_server = None
+            for writer in writers:
+                writer.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await writer
+            await self._refusals.write()
+
+    def _serve(self, port: int, tls: TlsMaterial | None) -> AbstractAsyncContextManager[Server]:
+        options = self._options
+        connection = partial(StationConnection, doorway=self._doorway, tls=tls, open_timeout_s=options.open_timeout_s)
+        return serve(
+            self._talk,
+            options.host,
+            port,
+            process_request=self._admit,
+            select_subprotocol=self._select_subprotocol,
+            compression=None,
+            open_timeout=options.open_timeout_s,
+            close_timeout=options.close_timeout_s,
+            ping_interval=None,  # a session pings by itself, see `reading`
+            max_size=options.max_frame_bytes,
+            max_queue=options.max_queue_count,
+            create_connection=cast("type[ServerConnection]", connection),
+            logger=wire_log,
+            server_header=None,
+        )
 
     # --- handshake
 
@@ -126,35 +140,39 @@ class Central:
         """Let the handshake go on, or answer it with an HTTP error."""
         if not isinstance(connection, StationConnection):
             raise TypeError("not one of our connections")
-        if len(connection.server.handler_tasks) > self._options.max_connection_count:
+        servers = (self._server, self._tls_server)
+        if sum(len(each.handler_tasks) for each in servers if each) > self._options.max_connection_count:
             self.counts["too_many_connections"] += 1
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
         identity = identity_of(request.path)
         if identity is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "the path must end in a station identity\n")
         try:
-            admitted = await self._check(request, identity, connection.address)
+            admitted = await self._check(request, identity, connection.proof)
         except DatabaseUnavailable:
             self.counts["handshake_without_database"] += 1
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "try again later\n")
         if isinstance(admitted, StationRefused):
             return self._refused(connection, identity, admitted)
         self._failures.admitted(connection.address, identity)
+        self._doorway.admitted(connection)
         dialect, complaint = choose_dialect(admitted.dialect, _offered(request), DIALECTS)
         connection.welcome = Welcome(admitted, dialect, complaint)
         if dialect is not None and dialect.wants_deflate and self._options.is_deflate_offered:
             connection.protocol.available_extensions = enable_server_permessage_deflate(None)
         return None
 
-    async def _check(self, request: Request, identity: str, address: str) -> StationAdmitted | StationRefused:
+    async def _check(self, request: Request, identity: str, proof: Proof) -> StationAdmitted | StationRefused:
         """Ask the database. What cannot be right is asked with no key and refused all the same: it costs as much."""
         credentials = credentials_of(request.headers.get_all("Authorization"), identity)
+        proof = proof if credentials.is_sound else admission.PLAIN
         async with self._handshakes, self._transactions() as tx:
-            admitted = await admission.admit(tx, identity, credentials.key, address)
+            admitted = await admission.admit(tx, identity, credentials.key, proof, self._options.organisation)
         return admitted if credentials.is_sound else StationRefused("unsound credentials")
 
     def _refused(self, connection: StationConnection, identity: str, refused: StationRefused) -> Response:
         self.counts["handshake_refused"] += 1
+        self._refusals.note(identity, refused.reason, connection.address)
         if self._failures.failed(connection.address, identity, time.monotonic()):
             self.counts["handshake_too_often"] += 1
             response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, UNAUTHORIZED_TEXT)
@@ -184,7 +202,14 @@ class Central:
             await connection.close(PROTOCOL_ERROR, welcome.complaint[:120])
             return
         station_id, connection_id = welcome.station.station_id, str(uuid.uuid4())
-        session = Session(connection, station_id, welcome.dialect, self._shared, needs_boot=welcome.station.needs_boot)
+        session = Session(
+            connection,
+            station_id,
+            welcome.dialect,
+            self._shared,
+            needs_boot=welcome.station.needs_boot,
+            certificate_serial=welcome.station.certificate_serial,
+        )
         try:
             await self._register(session, welcome.dialect.subprotocol, connection_id)
             session.opened(connection.address)
@@ -222,6 +247,12 @@ class Central:
         if lock is None:
             lock = self._locks[station_id] = asyncio.Lock()
         return lock
+
+
+def _port_of(server: Server | None) -> int:
+    if server is None:
+        raise RuntimeError("the OCPP central is not serving")
+    return int(next(iter(server.sockets)).getsockname()[1])
 
 
 def _offered(request: Request) -> list[str]:

@@ -12,21 +12,24 @@ get 503: chargers repeat a refused transaction message a few times and then drop
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from websockets.exceptions import ConnectionClosed
 
 from app.bus import Bus
-from app.bus.subjects import station_command
+from app.bus.subjects import station_command, station_dismissed
+from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
 from app.domain.facts import Recorded, StationBooted, Suspicious
 from app.domain.raw import RawCall, RawReply
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.boot import BootGate
+from app.ocpp_central.boot_serial import contradiction
 from app.ocpp_central.calls import StationCalls
+from app.ocpp_central.certification import Certification
 from app.ocpp_central.commands import StationCommands
 from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
 from app.ocpp_central.frame_log import FrameLog
@@ -44,7 +47,7 @@ from app.ocpp_central.rpc import (
     error_text,
     result_text,
 )
-from app.operations import station_facts
+from app.operations import findings, station_facts
 from app.operations.metering import is_running
 from app.operations.transaction import Transactions
 
@@ -63,6 +66,7 @@ class Shared:
     batch: MeterBatch
     counts: Counter[str]
     frame_log: FrameLog
+    authority: CertificateAuthority = field(default_factory=SignedByHand)
 
 
 EXPECTED = (Over, StationOffline, DatabaseUnavailable, NotFound)
@@ -71,8 +75,18 @@ EXPECTED = (Over, StationOffline, DatabaseUnavailable, NotFound)
 class Session:
     """See the module. `run` returns when the connection is over, with the socket closed."""
 
-    def __init__(self, socket: Socket, station_id: str, dialect: Dialect, shared: Shared, *, needs_boot: bool) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        station_id: str,
+        dialect: Dialect,
+        shared: Shared,
+        *,
+        needs_boot: bool,
+        certificate_serial: str | None = None,
+    ) -> None:
         self.station_id = station_id
+        self._certificate_serial = certificate_serial
         self._socket = socket
         self._dialect = dialect
         self._shared = shared
@@ -106,6 +120,15 @@ class Session:
             needs=shared.options.needs,
             report_wait_s=shared.options.report_wait_s,
         )
+        self._certification = Certification(
+            station_id,
+            shared.transactions,
+            shared.bus,
+            self._gate,
+            self._commands.perform,
+            shared.authority,
+            shared.options.organisation,
+        )
 
     @property
     def unsettled(self) -> set[int]:
@@ -131,10 +154,11 @@ class Session:
         try:
             with self._shared.bus.serve(station_command(self.station_id), self._command):
                 async with asyncio.TaskGroup() as group:
-                    for part in (self._read, self._answer_all, self._ask_for_boot, self._watch):
+                    for part in (self._read, self._answer_all, self._ask_for_boot, self._watch, self._await_dismissal):
                         group.create_task(part())
                     group.create_task(self._keep_on("reconcile", self._reconciler.run))
                     group.create_task(self._keep_on("onboarding", self._onboarding.run))
+                    group.create_task(self._keep_on("certification", self._certification.run))
                     group.create_task(self._reader.keep_alive())
         except ExceptionGroup as ended:
             over = self._ending(ended)
@@ -185,6 +209,12 @@ class Session:
         await self._superseded.wait()
         raise Over(NORMAL, "replaced by a newer connection")
 
+    async def _await_dismissal(self) -> None:
+        with self._shared.bus.listen(station_dismissed(self.station_id)) as bell:
+            while not await bell.next():
+                continue
+        raise Over(POLICY, "removed, or to boot anew")
+
     async def _read(self) -> None:
         try:
             await self._reader.run()
@@ -226,6 +256,8 @@ class Session:
         is_barred = self._gate.is_pending and self._dialect.is_barred_while_pending(call.action)
         if is_barred and not self._gate.is_asked(call.action):
             raise Refusal(Problem.SECURITY, "the station's boot is not accepted yet")
+        if why := contradiction(self._certificate_serial, call.action, call.payload):
+            await self._expose(why)
         try:
             decoded = self._dialect.decode(call.action, call.payload, received_at)
             for repair, count in decoded.repairs.items():
@@ -238,6 +270,13 @@ class Session:
         except Exception as broken:
             log.error("call_failed", station_id=self.station_id, action=call.action, exc_info=True)
             return await self._set_aside(call, received_at, broken)
+
+    async def _expose(self, why: str) -> None:
+        """The certificate is another station's: end the connection without an answer (OCPP 2.0.1 B01.FR.12)."""
+        log.warning("serial_mismatch", station_id=self.station_id)
+        async with self._shared.transactions() as tx:
+            await findings.note(tx, self.station_id, "serial_mismatch", {"reason": why})
+        raise Over(POLICY, "the serial number is not the certificate's")
 
     async def _record(self, decoded: Decoded) -> Recorded:
         if is_running(decoded.facts) and await self._shared.batch.record(self.station_id, decoded.facts):

@@ -6,15 +6,18 @@ import hmac
 from sqlalchemy import update
 
 from app.bus.subjects import site_changed, site_limits, station_orders
-from app.domain.identity import Admission, StationAdmitted, StationRefused
+from app.domain.identity import Admission, Proof, StationAdmitted, StationRefused
+from app.operations import findings
 from app.operations.transaction import Tx
 from app.store.base import stored_text
 from app.store.plan import LimitRow
-from app.store.station import StationRow, note_stranger, quarantine
+from app.store.station import StationRow, note_stranger
 
 LONGEST_IDENTITY_COUNT = 48
 NOBODY_SALT = b"nobody has this salt"
 NOBODY_HASH = bytes(32)
+CERTIFIED = 3
+PLAIN = Proof()
 
 
 def hash_key(salt: bytes, key: bytes) -> bytes:
@@ -22,33 +25,91 @@ def hash_key(salt: bytes, key: bytes) -> bytes:
     return hashlib.sha256(salt + key).digest()
 
 
-async def admit(tx: Tx, identity: str, key: bytes | None, address: str) -> Admission:
+async def admit(
+    tx: Tx, identity: str, key: bytes | None, proof: Proof = PLAIN, organisation: str | None = None
+) -> Admission:
     """Decide a handshake. `key` is what basic authentication carried, None without it.
 
-    An unknown identity and a wrong key cost the same: one hash and one written row (the stranger, or a note of the
-    attempt). Some products send the key as its hexadecimal text: both are accepted.
+    A station is let in when the security profile that it uses is at least its own (OCPP 2.0.1 A00, A05): 1 the right
+    key, 2 the right key over TLS, 3 a certificate whose CN is the serial number that is expected of it (and whose
+    organisation is ours, where one is set). An unknown identity, a wrong key and too low a profile cost the same: one
+    query and the same hashes. A key may come as its hexadecimal text, as some products send it. The first login with a
+    pending key makes it the key; the first one at the target profile makes that the least (A05.FR.02).
     """
     station = None
     if stored_text(identity, LONGEST_IDENTITY_COUNT) == identity:
         station = await tx.session.get(StationRow, identity)
-    is_right = _fits(station, key)
+    fits_current = _fits(key, None if station is None else (station.key_salt, station.key_hash))
+    fits_pending = _fits(key, None if station is None else (station.pending_salt, station.pending_hash))
     if station is None:
-        if identity and len(identity) <= LONGEST_IDENTITY_COUNT and identity.isprintable():
-            await note_stranger(tx.session, identity, address, tx.now)
         return StationRefused("unknown identity")
-    if not is_right and station.security_profile > 0:
-        reason = "no key" if key is None else "wrong key"
-        await quarantine(tx.session, station.station_id, tx.now, "Handshake", reason, {"address": address[:64]})
-        return StationRefused(reason)
-    return StationAdmitted(station.station_id, station.dialect, station.needs_boot)
+    is_certified = _is_certified(station, proof, organisation)
+    used_profile = 3 if is_certified else (2 if proof.is_tls else 1) if fits_current or fits_pending else 0
+    if used_profile < station.security_profile:
+        return StationRefused(_why(station, key, proof, used_profile))
+    if fits_pending and not fits_current:
+        await _promote(tx, station)
+    if station.target_profile is not None and used_profile >= station.target_profile:
+        await _raise_profile(tx, station)
+    serial = proof.common_name if is_certified else None
+    return StationAdmitted(station.station_id, station.dialect, station.needs_boot, serial)
 
 
-def _fits(station: StationRow | None, key: bytes | None) -> bool:
-    salt, expected = NOBODY_SALT, NOBODY_HASH
-    if station is not None and station.key_salt is not None and station.key_hash is not None:
-        salt, expected = station.key_salt, station.key_hash
-    fits = hmac.compare_digest(hash_key(salt, key or b""), expected)
-    fits_as_hex = hmac.compare_digest(hash_key(salt, _from_hex(key or b"")), expected)
+def _is_certified(station: StationRow, proof: Proof, organisation: str | None) -> bool:
+    is_its_own = proof.common_name is not None and proof.common_name == station.expected_serial
+    return proof.is_tls and is_its_own and (organisation is None or proof.organisation == organisation)
+
+
+def _why(station: StationRow, key: bytes | None, proof: Proof, used_profile: int) -> str:
+    if station.security_profile == CERTIFIED and proof.common_name is not None:
+        return "foreign certificate"
+    if used_profile:
+        return "lower profile"
+    if station.security_profile == CERTIFIED and key is None:
+        return "no certificate"
+    return "no key" if key is None else "wrong key"
+
+
+async def _promote(tx: Tx, station: StationRow) -> None:
+    """The pending key was used: it is the key now, and the old one is dead."""
+    promoted = {
+        "key_salt": StationRow.pending_salt,
+        "key_hash": StationRow.pending_hash,
+        "pending_salt": None,
+        "pending_hash": None,
+    }
+    same = update(StationRow).where(StationRow.station_id == station.station_id)
+    same = same.where(StationRow.pending_hash == station.pending_hash)
+    await tx.session.execute(same.values(promoted).execution_options(synchronize_session=False))
+
+
+async def _raise_profile(tx: Tx, station: StationRow) -> None:
+    """The station has shown that it can: from now on nothing less is let in (OCPP 2.0.1 A05)."""
+    reached = update(StationRow).where(StationRow.station_id == station.station_id)
+    reached = reached.where(StationRow.target_profile == station.target_profile)
+    reached = reached.where(StationRow.security_profile < StationRow.target_profile)
+    raised = {"security_profile": StationRow.target_profile, "target_profile": None}
+    await tx.session.execute(reached.values(raised).execution_options(synchronize_session=False))
+
+
+async def note_refusal(tx: Tx, identity: str, reason: str, address: str, count: int = 1) -> None:
+    """Keep a refused handshake: a stranger to adopt, or a security event of the station that somebody claimed to be."""
+    is_storable = bool(identity) and identity.isprintable() and len(identity) <= LONGEST_IDENTITY_COUNT
+    if not is_storable or stored_text(identity, LONGEST_IDENTITY_COUNT) != identity:
+        return
+    if await tx.session.get(StationRow, identity) is None:
+        await note_stranger(tx.session, identity, address, tx.now, count)
+    else:
+        await findings.note(tx, identity, reason.replace(" ", "_"), {"address": address[:64]}, count)
+
+
+def _fits(key: bytes | None, expected: tuple[bytes | None, bytes | None] | None) -> bool:
+    """Compare in the same time whatever is expected, also where nothing is."""
+    salt, hashed = expected or (None, None)
+    if salt is None or hashed is None:
+        salt, hashed = NOBODY_SALT, NOBODY_HASH
+    fits = hmac.compare_digest(hash_key(salt, key or b""), hashed)
+    fits_as_hex = hmac.compare_digest(hash_key(salt, _from_hex(key or b"")), hashed)
     return key is not None and (fits or fits_as_hex)
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, select
 
-from app.bus.subjects import station_orders
+from app.bus.subjects import station_certificates
 from app.domain.errors import NotFound
 from app.domain.facts import CertificateRequested, ReportKind, StationReported
 from app.domain.pages import Page, PageAsked
@@ -111,4 +111,4 @@ async def certificate_requested(hearing: Hearing, fact: CertificateRequested) ->
     surplus = newest.order_by(CertificateRow.certificate_id.desc()).offset(LONGEST_REQUESTS_COUNT)
     await session.execute(delete(CertificateRow).where(CertificateRow.certificate_id.in_(surplus)))
     hearing.is_taken = True
-    hearing.tx.ring(station_orders(station_id))
+    hearing.tx.ring(station_certificates(station_id))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Identity, Index, String, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Identity, Index, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -54,7 +54,10 @@ class OnboardingRow(Base):
 
 
 class CertificateRow(Base):
-    """A certificate that a station asked for. `state` is asked, signed, delivered, refused or failed."""
+    """A certificate that a station asked for. `state` is asked, signed, delivered, refused or failed.
+
+    `attempt_count` tells how often it was sent to the station.
+    """
 
     __tablename__ = "station_certificate"
     __table_args__ = (
@@ -71,5 +74,6 @@ class CertificateRow(Base):
     chain: Mapped[str | None] = mapped_column(Text)
     serial_number: Mapped[str | None] = mapped_column(String(64))
     expires_at: Mapped[datetime | None]
+    attempt_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     asked_at: Mapped[datetime]
     changed_at: Mapped[datetime]

@@ -158,16 +158,16 @@ async def evses_of_site(session: AsyncSession, site_id: str) -> Sequence[tuple[E
     return [(evse, station) for evse, station in rows]
 
 
-async def note_stranger(session: AsyncSession, identity: str, address: str, now: datetime) -> None:
-    """List an unknown identity that knocked, or count its attempt; beyond 1,000 the longest silent ones go."""
+async def note_stranger(session: AsyncSession, identity: str, address: str, now: datetime, count: int = 1) -> None:
+    """List an unknown identity that knocked, or count its attempts; beyond 1,000 the longest silent ones go."""
     statement = insert(StrangerRow).values(
-        identity=identity, address=stored_text(address, 64), first_seen_at=now, last_seen_at=now, attempt_count=1
+        identity=identity, address=stored_text(address, 64), first_seen_at=now, last_seen_at=now, attempt_count=count
     )
     statement = statement.on_conflict_do_update(
         index_elements=[StrangerRow.identity],
         set_={
             "last_seen_at": now,
-            "attempt_count": func.least(StrangerRow.attempt_count + 1, 1_000_000),
+            "attempt_count": func.least(StrangerRow.attempt_count + count, 1_000_000),
             "address": statement.excluded.address,
         },
     )

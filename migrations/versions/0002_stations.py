@@ -136,6 +136,7 @@ def _device() -> None:
         sa.Column("chain", sa.Text()),
         sa.Column("serial_number", sa.String(64)),
         sa.Column("expires_at", TIME),
+        sa.Column("attempt_count", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("asked_at", TIME, nullable=False),
         sa.Column("changed_at", TIME, nullable=False),
         sa.CheckConstraint("state IN ('asked', 'signed', 'delivered', 'refused', 'failed')", name="state"),

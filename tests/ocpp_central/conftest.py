@@ -3,6 +3,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from pki import Pki, make_pki
 from rows import add_driver, add_site, add_station
 
 from app.domain.errors import DatabaseUnavailable
@@ -67,3 +68,8 @@ async def park(transactions) -> None:
         await add_station(tx, "cp16", dialect="ocpp1.6", connection_id=None, evses=2)
         await add_station(tx, "cp201", dialect="ocpp2.0.1", connection_id=None, evses=2)
         await add_driver(tx)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
