@@ -5,7 +5,7 @@ A connection stands in the doorway from its TCP accept, through TLS and the hand
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
 
@@ -19,7 +19,7 @@ class Doorway:
 
     When it is full, or one address holds too much of it, the oldest of the address in question is hung up, never the
     newcomer: a real station needs milliseconds. Addresses of admitted stations have no bound of their own (many
-    stations come back through one router).
+    stations come back through one router). `waiting_count` stand in it, `hung_up_count` had to go.
     """
 
     def __init__(self, most_count: int, most_per_address_count: int) -> None:
@@ -27,17 +27,17 @@ class Doorway:
         self._most_count = most_count
         self._most_per_address_count = most_per_address_count
         self._waiting: dict[str, dict[StationConnection, None]] = {}
-        self._waiting_count = 0
+        self.waiting_count = 0
         self._admitted: Counter[str] = Counter()
 
     def arrived(self, connection: "StationConnection") -> None:
         """A connection was accepted; somebody else's may be hung up for it."""
         address = connection.address
         self._waiting.setdefault(address, {})[connection] = None
-        self._waiting_count += 1
+        self.waiting_count += 1
         if len(self._waiting[address]) > self._most_per_address_count and address not in self._admitted:
             self._hang_up_oldest(address)
-        if self._waiting_count > self._most_count:
+        if self.waiting_count > self._most_count:
             self._hang_up_oldest(max(self._waiting, key=lambda each: len(self._waiting[each])))
 
     def admitted(self, connection: "StationConnection") -> None:
@@ -72,7 +72,7 @@ class Doorway:
         if waiting is None or connection not in waiting:
             return False
         del waiting[connection]
-        self._waiting_count -= 1
+        self.waiting_count -= 1
         if not waiting:
             del self._waiting[connection.address]
         return True
@@ -91,8 +91,8 @@ class StationConnection(ServerConnection):
     """A connection that stands in the doorway, starts TLS itself where it has to, and remembers whom it admitted.
 
     TLS is started here and not by the listener, so that connections count from their accept on, and every one gets the
-    newest certificates. What the peer sends together with the end of its TLS handshake waits until the handshake is
-    known to be over here.
+    newest certificates. Bytes that come before TLS is ready are handed over to it; what the peer sends together with
+    the end of its TLS handshake waits until the handshake is known to be over here.
     """
 
     def __init__(
@@ -122,19 +122,18 @@ class StationConnection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A TCP connection was accepted."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a listener's
-        self._raw = transport
-        peer = transport.get_extra_info("peername")
+        self._raw = raw = cast(asyncio.Transport, transport)
+        peer = raw.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._doorway.arrived(self)
         if self._tls is None:
-            self._made(transport)
+            self._made(raw)
         else:
-            self._opening = self.loop.create_task(self._start_tls(transport, self._tls))
+            self._opening = self.loop.create_task(self._start_tls(raw, self._tls))
 
     async def _start_tls(self, transport: asyncio.Transport, tls: TlsMaterial) -> None:
-        try:
-            secured = await self.loop.start_tls(
+        securing = self.loop.create_task(
+            self.loop.start_tls(
                 transport,
                 self,
                 tls.context(),
@@ -142,6 +141,11 @@ class StationConnection(ServerConnection):
                 ssl_handshake_timeout=self._open_timeout_s,
                 ssl_shutdown_timeout=self.close_timeout,
             )
+        )
+        await asyncio.sleep(0)  # its first step: from now on what comes is read by TLS
+        self.loop.call_soon(self._hand_over, cast(asyncio.BufferedProtocol, transport.get_protocol()))
+        try:
+            secured = await securing
         except OSError:
             secured = None
         if secured is None:
@@ -152,6 +156,16 @@ class StationConnection(ServerConnection):
         if self._early:
             early, self._early = bytes(self._early), bytearray()
             super().data_received(early)
+
+    def _hand_over(self, protocol: asyncio.BufferedProtocol) -> None:
+        """Give TLS what came before it was ready (uvloop reads at once)."""
+        early, self._early = self._early, bytearray()
+        while early and self._raw is not None and not self._raw.is_closing():
+            buffer = memoryview(protocol.get_buffer(len(early)))
+            count = min(len(buffer), len(early))
+            buffer[:count] = early[:count]
+            del early[:count]
+            protocol.buffer_updated(count)
 
     def _made(self, transport: asyncio.Transport) -> None:
         self._is_made = True

@@ -1,18 +1,24 @@
 """Security profiles 2 and 3 on real sockets, with certificates that the tests make."""
 
+import asyncio
 import contextlib
 import shutil
 import ssl
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from charger import basic, plugged
+import uvloop
+from charger import TIMEOUT_S, basic, plugged
 from cryptography import x509
 from pki import CLIENT, DAY, SERVER, Authority
 from sqlalchemy import select, update
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
+from app.ocpp_central.doorway import Doorway, StationConnection
 from app.ocpp_central.tls import SUITES, TlsMaterial
 from app.store.station import StationRow
 from app.store.upkeep import StationEventRow
@@ -77,11 +83,28 @@ async def test_another_suite_and_an_older_tls_are_refused_a00_fr_313(secured, pk
     other = pki.client()
     other.maximum_version = ssl.TLSVersion.TLSv1_2
     other.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:AES128-SHA")
+    for context, reason in ((old, "UNSUPPORTED_PROTOCOL"), (other, "NO_SHARED_CIPHER")):
+        assert server_says(TlsMaterial(pki.files).context(), context) == reason
     async with secured() as central:
         for context in (old, other):
             with pytest.raises(BROKEN):
                 async with over_tls(central, "cp16", context):
                     pass
+
+
+def server_says(server, client):
+    """Why the server's side of a TLS handshake in memory fails; empty once it has answered."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.wrap_bio(to_client, to_server, server_hostname="localhost").do_handshake()
+    try:
+        ours.do_handshake()
+    except ssl.SSLWantReadError:
+        return ""
+    except ssl.SSLError as refused:
+        return refused.reason
+    raise AssertionError("nobody is done after one message")
 
 
 def test_neither_compression_nor_renegotiation_nor_tickets(pki):
@@ -90,6 +113,7 @@ def test_neither_compression_nor_renegotiation_nor_tickets(pki):
         assert context.options & option
     assert context.num_tickets == 0
     assert context.verify_mode == ssl.CERT_OPTIONAL
+    assert server_says(context, pki.client()) == ""
 
 
 async def test_profile_2_needs_tls_and_the_right_key(secured, pki, transactions):
@@ -221,3 +245,34 @@ async def test_new_files_are_taken_without_a_restart_and_broken_ones_are_not(sec
         shutil.copy(newer.key, files.ecdsa_key)
         async with over_tls(central, "cp16", pki.client()) as charger:
             assert shown(charger) != before
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_half_open_connections_are_counted_and_hung_up_in_time_on_both_event_loops(pki, runner):
+    runner(_meet_half_open_ones(pki))
+
+
+async def _meet_half_open_ones(pki):
+    doorway = Doorway(most_count=3, most_per_address_count=2)
+    connection = partial(StationConnection, doorway=doorway, tls=TlsMaterial(pki.files), open_timeout_s=0.5)
+
+    async def echo(socket):
+        async for message in socket:
+            await socket.send(f"{socket.proof.common_name} {message}")
+
+    async with serve(echo, "localhost", 0, create_connection=connection) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        silent = [await asyncio.open_connection("localhost", port) for _ in range(3)]
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await silent[0][0].read() == b"", "the oldest had to go at once"
+        right = pki.client(pki.stations.leaf("SN-1", purpose=CLIENT))
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            right.maximum_version = version
+            async with connect(f"wss://localhost:{port}/", ssl=right) as socket:
+                await socket.send("hello")
+                assert await socket.recv() == "SN-1 hello"
+        async with asyncio.timeout(TIMEOUT_S):
+            assert [await each[0].read() for each in silent[1:]] == [b"", b""]
+        assert doorway.waiting_count == 0
+        for _, writer in silent:
+            writer.close()
