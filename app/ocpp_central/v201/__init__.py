@@ -1,8 +1,8 @@
 """OCPP 2.0.1: pure translators, and three tables to start with.
 
-`handlers.HANDLERS` says what a station may call (read by `decode`, `reports`, `notices`), `encode.SPELLINGS` how each
-command is said and its answer read (`charging`, `settings`, `monitoring`, `tokens`, `upkeep`), `impact.CLASSIFIED` what
-a raw call may do to charging limits.
+`handlers.HANDLERS` says what a station may call (read by `decode`, `reports`, `notices`), `spellings.SPELLINGS` how
+each command is said and its answer read (`charging`, `settings`, `monitoring`, `tokens`, `upkeep`), and
+`impact.CLASSIFIED` what a raw call may do to charging limits.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from app.domain.raw import Impact
 from app.ocpp_central.dialect import Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
-from app.ocpp_central.v201 import encode, impact
+from app.ocpp_central.v201 import impact, spellings
 from app.ocpp_central.v201.handlers import HANDLERS
 from app.ocpp_central.v201.wanted import SETUP
 
@@ -37,7 +37,7 @@ ALWAYS_HEARD = {
     "BootNotification",
     "NotifyDisplayMessages",
     "PublishFirmwareStatusNotification",
-    *encode.SOLICITED.values(),
+    *spellings.SOLICITED.values(),
 }
 
 
@@ -62,11 +62,11 @@ class Ocpp201:
 
     def encode(self, command: Command) -> tuple[str, Payload]:
         """Return action and payload of a command; raises Unspeakable, Invalid."""
-        return encode.encode(command)
+        return spellings.encode(command)
 
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
         """Return how a command ended; raises ValueError."""
-        return encode.decode_outcome(command, payload)
+        return spellings.decode_outcome(command, payload)
 
     def classify(self, action: str, payload: Payload) -> Impact | None:
         """Return what a raw call may do to charging limits; None: nobody has classified it."""
@@ -82,4 +82,4 @@ class Ocpp201:
 
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
-        return encode.solicited_by(command)
+        return spellings.solicited_by(command)

@@ -64,7 +64,9 @@ HANDLERS: dict[str, Handler] = {
         is_lenient=True,
         note="with a contract certificate (ISO 15118): always Invalid, since cars' certificates are not checked yet",
     ),
-    "BootNotification": Handler(decode.boot, _booted, is_lenient=True),
+    "BootNotification": Handler(
+        decode.boot, _booted, is_lenient=True, note="synthesised: a vendor or model that is missing is unknown"
+    ),
     "ClearedChargingLimit": Handler(notices.external_limit_cleared, _nothing, is_lenient=True),
     "DataTransfer": Handler(
         notices.vendor_message,
@@ -116,7 +118,7 @@ HANDLERS: dict[str, Handler] = {
         reports.device_model,
         _nothing,
         is_lenient=True,
-        note="lossy: the first 500 attributes of a part; without data types and numeric ranges",
+        note="lossy: the first 500 attributes of a part; without data types",
     ),
     "PublishFirmwareStatusNotification": Handler(notices.published_firmware, _nothing, is_lenient=True),
     "ReportChargingProfiles": Handler(

@@ -219,3 +219,13 @@ def test_a_status_of_no_known_name_is_quarantined_and_answered():
     desk = Desk(NOW, 300)
     assert V201.reply("StatusNotification", Recorded(), desk) == {}
     assert V201.reply("Heartbeat", Recorded(), desk) == {"currentTime": "2026-04-01T07:00:30.000Z"}
+
+
+@pytest.mark.ocpp("2.0.1", "MeterValues")
+def test_meter_values_belong_to_their_evse_and_what_cannot_be_read_is_quarantined_j01():
+    sampled = {"timestamp": STAMP, "sampledValue": [{"value": 1.5, "unitOfMeasure": {"unit": "kWh"}}]}
+    metered = one("MeterValues", {"evseId": 2, "meterValue": [sampled]})
+    assert (metered.evse_number, metered.at, metered.station_ref, metered.register_wh) == (2, AT, None, 1500.0)
+    for odd in ({"evseId": 2, "meterValue": [None]}, {"evseId": 1634030126, "meterValue": [sampled]}, {}):
+        assert isinstance(one("MeterValues", odd), Suspicious)
+    assert V201.reply("MeterValues", Recorded(), Desk(NOW, 300)) == {}

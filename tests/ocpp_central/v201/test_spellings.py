@@ -64,7 +64,7 @@ from app.domain.upkeep import (
 )
 from app.ocpp_central.dialect import Unspeakable
 from app.ocpp_central.v201 import Ocpp201
-from app.ocpp_central.v201.encode import ABSENT, SPELLINGS
+from app.ocpp_central.v201.spellings import ABSENT, SPELLINGS
 
 V201 = Ocpp201()
 AT = datetime(2026, 4, 1, 7, tzinfo=UTC)
