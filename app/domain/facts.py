@@ -153,7 +153,11 @@ class SessionUpdated:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The transaction is over. `station_ref` may be unknown to us: then it is quarantined, and still answered."""
+    """The transaction is over. `station_ref` may be unknown to us: then it is quarantined, and still answered.
+
+    `issued_key`, where given, is the idempotency key instead of `business_key` if the session is one of ours: a station
+    may end it twice with other times and registers (OCPP 1.6, after a restart).
+    """
 
     evse_number: int | None
     at: datetime
@@ -164,6 +168,7 @@ class SessionEnded:
     reason: str | None = None
     token: str | None = None
     offline: bool = False
+    issued_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,10 +208,11 @@ async def _adopt(hearing: Hearing, row: SessionRow, presented: Presented, fact: 
 async def ended(hearing: Hearing, fact: SessionEnded) -> None:
     """End the session and give its power back. Its booking stays a little: the car may be plugged in again."""
     await hearing.present(fact.token)
-    key, ref = stored_key(fact.business_key, LONGEST_KEY_COUNT), stored_key(fact.station_ref, LONGEST_REF_COUNT)
-    if not await hearing.remember(fact, key, ref):
-        return
+    ref = stored_key(fact.station_ref, LONGEST_REF_COUNT)
     row = await session_by_ref(hearing.tx.session, hearing.station.station_id, ref)
+    said = fact.issued_key if row is not None and fact.issued_key is not None else fact.business_key
+    if not await hearing.remember(fact, stored_key(said, LONGEST_KEY_COUNT), ref):
+        return
     if row is None:
         await hearing.doubt(fact, "the end of an unknown session")
         return

@@ -1,14 +1,19 @@
-"""OCPP 1.6J: pure translators (`decode`, `encode`) and the routing table (`handlers`). Start with `handlers`."""
+"""OCPP 1.6J with its security whitepaper: pure translators between its words and facts, commands and outcomes.
+
+Start with the tables: `handlers` (what a station may call), `spellings` (what we tell it) and `impact` (what a raw call
+may do). `decode` and `reports` read calls; `encode`, `upkeep` and `certificates` spell
+commands; `wanted` is what a station should be set to.
+"""
 
 from datetime import datetime
 
-from app.domain.commands import Command, Outcome, Trigger
+from app.domain.commands import Command, Outcome
 from app.domain.facts import Recorded
 from app.domain.raw import Impact
 from app.ocpp_central.dialect import Decoded, Desk, understand
 from app.ocpp_central.rpc import Payload, Problem
 from app.ocpp_central.schemas import Schemas
-from app.ocpp_central.v16 import encode, impact
+from app.ocpp_central.v16 import impact, spellings
 from app.ocpp_central.v16.handlers import HANDLERS
 from app.ocpp_central.v16.wanted import SETUP
 
@@ -45,12 +50,12 @@ class Ocpp16:
         return HANDLERS[action].reply(recorded, desk)
 
     def encode(self, command: Command) -> tuple[str, Payload]:
-        """Return action and payload of a command; raises Invalid."""
-        return encode.encode(command)
+        """Return action and payload of a command; raises Unspeakable, Invalid."""
+        return spellings.encode_command(command)
 
     def decode_outcome(self, command: Command, payload: Payload) -> Outcome:
         """Return how a command ended; raises ValueError."""
-        return encode.decode_outcome(command, payload)
+        return spellings.decode_outcome(command, payload)
 
     def classify(self, action: str, payload: Payload) -> Impact | None:
         """Return what a raw call may do to charging limits; None: nobody has classified it."""
@@ -66,4 +71,4 @@ class Ocpp16:
 
     def solicited_by(self, command: Command) -> str | None:
         """Return the call that a command makes the station send."""
-        return str(encode.TRIGGERS[command.message]) if isinstance(command, Trigger) else None
+        return spellings.solicited_by(command)

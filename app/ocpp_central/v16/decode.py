@@ -7,9 +7,11 @@ from app.domain.facts import (
     Activity,
     Fact,
     Occupancy,
+    ReportKind,
     SessionEnded,
     SessionStarted,
     StationBooted,
+    StationReported,
     StatusReported,
     TokenPresented,
 )
@@ -19,9 +21,9 @@ from app.ocpp_central.moments import OLDEST_LIVE, believe, is_replay
 from app.ocpp_central.repair import as_number
 from app.ocpp_central.rpc import Problem, Refusal
 from app.ocpp_central.samples import RawSample
+from app.ocpp_central.v16.reports import UNKNOWN, request_id_of
 
 LONGEST_REF_COUNT = 36
-UNKNOWN = "unknown"
 
 # OCPP 1.6 §7.7: nine statuses are two things at once. None: the status says nothing about that half.
 STATUSES: dict[str, tuple[Occupancy, Activity | None]] = {
@@ -38,25 +40,28 @@ STATUSES: dict[str, tuple[Occupancy, Activity | None]] = {
 
 
 def boot(message: Message) -> tuple[Fact, ...]:
-    """OCPP 1.6 §4.2. A station that does not say who made it is heard all the same, and quarantined."""
+    """OCPP 1.6 §4.2; never refused: a station whose boot is refused never works."""
     payload = message.payload
-    vendor, model = text_of(payload, "chargePointVendor"), text_of(payload, "chargePointModel")
-    booted = StationBooted(
+    vendor, model = (text_of(payload, key, 50) for key in ("chargePointVendor", "chargePointModel"))
+    fact = StationBooted(
         at=message.received_at,
         received_at=message.received_at,
         vendor=vendor or UNKNOWN,
         model=model or UNKNOWN,
-        serial=text_of(payload, "chargePointSerialNumber") or text_of(payload, "chargeBoxSerialNumber"),
-        firmware=text_of(payload, "firmwareVersion"),
+        serial=text_of(payload, "chargePointSerialNumber", 50) or text_of(payload, "chargeBoxSerialNumber", 50),
+        firmware=text_of(payload, "firmwareVersion", 50),
     )
-    if vendor and model:
-        return (booted,)
-    return (message.suspicious("a boot without the station's vendor or model"), booted)
+    if vendor is None or model is None:
+        return (message.suspicious("a boot without the station's vendor or model"), fact)
+    return (fact,)
 
 
 def authorize(message: Message) -> tuple[Fact, ...]:
-    """OCPP 1.6 §4.1."""
-    return (TokenPresented(message.payload["idTag"], message.received_at, message.received_at),)
+    """OCPP 1.6 §4.1; without a token the answer is Invalid."""
+    token = text_of(message.payload, "idTag")
+    if token is None:
+        return (message.suspicious("an authorisation without a token"),)
+    return (TokenPresented(token, message.received_at, message.received_at),)
 
 
 def status(message: Message) -> tuple[Fact, ...]:
@@ -103,7 +108,16 @@ def start(message: Message) -> tuple[Fact, ...]:
         business_key=business_key("start", connector, token, payload.get("timestamp"), payload.get("meterStart")),
         offline=is_replay(moment.at, message.received_at),
     )
-    return (*(message.suspicious(doubt) for doubt in doubts), fact)
+    return (*(message.suspicious(doubt) for doubt in doubts), fact, *_reservation(message, fact))
+
+
+def _reservation(message: Message, started: SessionStarted) -> tuple[Fact, ...]:
+    """OCPP 1.6 §5.13: a start that names a reservation has used it."""
+    number = request_id_of(message, "reservationId")
+    if number is None:
+        return ()
+    kind, at = ReportKind.RESERVATION, started.at
+    return (StationReported(kind, "used", at, message.received_at, number, started.evse_number or None),)
 
 
 def stop(message: Message) -> tuple[Fact, ...]:
@@ -127,7 +141,8 @@ def stop(message: Message) -> tuple[Fact, ...]:
         received_at=message.received_at,
         station_ref=ref,
         meter_stop_wh=register_wh,
-        business_key=business_key("stop", ref, payload.get("timestamp"), payload.get("meterStop")),
+        business_key=business_key("stop", payload.get("timestamp", ref), payload.get("meterStop")),
+        issued_key=business_key("stop", ref),
         reason=text_of(payload, "reason", 64) or "Local",
         token=text_of(payload, "idTag"),
         offline=is_replay(moment.at, message.received_at),

@@ -1,4 +1,4 @@
-"""What we tell an OCPP 1.6 station, and what its answers mean."""
+"""What we tell an OCPP 1.6 station about limits, sessions and settings."""
 
 from typing import Any
 
@@ -9,25 +9,23 @@ from app.domain.commands import (
     ApplyProfile,
     ClearProfile,
     Command,
-    Outcome,
     Profile,
     ProfilePurpose,
     RateUnit,
     ReadComposite,
     ReadSettings,
     Reboot,
-    Rejected,
     StartSession,
     StopSession,
     Trigger,
-    Unsupported,
     WriteSetting,
 )
 from app.domain.errors import Invalid
-from app.ocpp_central.dialect import Unspeakable, list_of, spelled, text_of
+from app.ocpp_central.dialect import Spelling, list_of, text_of
 from app.ocpp_central.encoding import STANDING_START, composite_detail, tenths
 from app.ocpp_central.moments import stamp
 from app.ocpp_central.rpc import Payload
+from app.ocpp_central.v16 import answers
 
 PURPOSES = {
     ProfilePurpose.DEFAULT: enums.ChargingProfilePurposeType.tx_default_profile,
@@ -40,47 +38,67 @@ TRIGGERS = {
     "heartbeat": enums.MessageTrigger.heartbeat,
     "status": enums.MessageTrigger.status_notification,
     "meter_values": enums.MessageTrigger.meter_values,
+    "firmware_status": enums.MessageTrigger.firmware_status_notification,
+    "diagnostics_status": enums.MessageTrigger.diagnostics_status_notification,
 }
+EXTENDED_TRIGGERS = {
+    "log_status": enums.MessageTrigger.log_status_notification,
+    "sign_certificate": enums.MessageTrigger.sign_charge_point_certificate,
+}
+SOLICITED = {
+    **{name: str(message) for name, message in TRIGGERS.items()},
+    "log_status": "LogStatusNotification",
+    "sign_certificate": "SignCertificate",
+}
+LONGEST_TAG_COUNT = 20
 
 
-def encode(command: Command) -> tuple[str, Payload]:
-    """Return action and payload; raises Invalid where 1.6 cannot say it."""
-    message = _message(command)
-    return type(message).__name__, spelled(message)
+def id_tag(token: str) -> str:
+    """Return a token as an idTag; raises Invalid where it is too long for one (OCPP 1.6 §7.28)."""
+    if len(token) > LONGEST_TAG_COUNT:
+        raise Invalid("is longer than the 20 characters of OCPP 1.6", field="token")
+    return token
 
 
-def _message(command: Command) -> Any:
-    match command:
-        case ApplyProfile(evse_number, profile):
-            return call.SetChargingProfile(evse_number, _profile(profile))
-        case ClearProfile(evse_number, profile_id, purpose):
-            return call.ClearChargingProfile(
-                id=profile_id,
-                connector_id=evse_number,
-                charging_profile_purpose=None if purpose is None else PURPOSES[purpose],
-            )
-        case ReadComposite(evse_number, duration_s, unit):
-            return call.GetCompositeSchedule(evse_number, duration_s, UNITS[unit])
-        case StartSession(evse_number, token, _):
-            return call.RemoteStartTransaction(id_tag=token, connector_id=evse_number)
-        case StopSession(station_ref):
-            return call.RemoteStopTransaction(_transaction_id(station_ref))
-        case Reboot(hard):
-            return call.Reset(enums.ResetType.hard if hard else enums.ResetType.soft)
-        case Trigger():
-            return _trigger(command)
-        case ReadSettings(names):
-            return call.GetConfiguration(key=list(names) or None)
-        case WriteSetting(name, value):
-            return call.ChangeConfiguration(name, value)
-        case _:
-            raise Unspeakable(f"there are no words for {type(command).__name__}")
+def _apply(command: ApplyProfile) -> Any:
+    """OCPP 1.6 §5.16."""
+    return call.SetChargingProfile(command.evse_number, _profile(command.profile))
+
+
+def _clear(command: ClearProfile) -> Any:
+    """OCPP 1.6 §5.5."""
+    purpose = None if command.purpose is None else PURPOSES[command.purpose]
+    return call.ClearChargingProfile(
+        id=command.profile_id, connector_id=command.evse_number, charging_profile_purpose=purpose
+    )
+
+
+def _composite(command: ReadComposite) -> Any:
+    """OCPP 1.6 §5.7."""
+    return call.GetCompositeSchedule(command.evse_number, command.duration_s, UNITS[command.unit])
+
+
+def _composite_detail(payload: Payload) -> dict[str, Any]:
+    return composite_detail(payload.get("chargingSchedule"), text_of(payload, "scheduleStart"))
+
+
+def _start(command: StartSession) -> Any:
+    """OCPP 1.6 §5.11."""
+    return call.RemoteStartTransaction(id_tag=id_tag(command.token), connector_id=command.evse_number)
+
+
+def _reset(command: Reboot) -> Any:
+    """OCPP 1.6 §5.14."""
+    return call.Reset(enums.ResetType.hard if command.hard else enums.ResetType.soft)
 
 
 def _trigger(command: Trigger) -> Any:
-    if command.message not in TRIGGERS:
-        raise Invalid("is no message that can be triggered", field="message")
-    return call.TriggerMessage(TRIGGERS[command.message], command.evse_number)
+    """OCPP 1.6 §5.17; whitepaper A03 (ExtendedTriggerMessage) for what only the security extensions know."""
+    if command.message in TRIGGERS:
+        return call.TriggerMessage(TRIGGERS[command.message], command.evse_number)
+    if command.message in EXTENDED_TRIGGERS:
+        return call.ExtendedTriggerMessage(EXTENDED_TRIGGERS[command.message], command.evse_number)
+    raise Invalid("is no message that can be triggered", field="message")
 
 
 def _transaction_id(station_ref: str) -> int:
@@ -108,30 +126,41 @@ def _profile(profile: Profile) -> datatypes.ChargingProfile:
     )
 
 
-def decode_outcome(command: Command, payload: Payload) -> Outcome:
-    """Return how a command ended; raises ValueError where the answer says nothing."""
-    if isinstance(command, ReadSettings):
-        return _settings(payload)
-    status = text_of(payload, "status")
-    if status is None:
-        raise ValueError("the answer has no status")
-    if status in {"NotSupported", "NotImplemented"}:
-        return Unsupported(status)
-    if status == "RebootRequired":
-        return Accepted({"reboot_required": True})
-    if status != "Accepted":
-        return Rejected(status)
-    match command:
-        case ReadComposite():
-            return Accepted(composite_detail(payload.get("chargingSchedule"), text_of(payload, "scheduleStart")))
-        case WriteSetting():
-            return Accepted({"reboot_required": False})
-        case _:
-            return Accepted()
-
-
-def _settings(payload: Payload) -> Accepted:
+def _settings(_command: ReadSettings, payload: Payload) -> Accepted:
+    """OCPP 1.6 §5.8."""
     found = [each for each in list_of(payload, "configurationKey") if text_of(each, "key")]
     values = {each["key"]: text_of(each, "value", 500) for each in found}
+    writable = {each["key"]: each.get("readonly") is False for each in found}
     unknown = [name for name in list_of(payload, "unknownKey") if isinstance(name, str)]
-    return Accepted({"values": values, "unknown": unknown})
+    return Accepted({"values": values, "unknown": unknown, "writable": writable})
+
+
+def _is_reboot_required(payload: Payload) -> dict[str, Any]:
+    return {"reboot_required": payload.get("status") == "RebootRequired"}
+
+
+SPELLINGS: dict[type[Command], Spelling] = {
+    ApplyProfile: Spelling(("SetChargingProfile",), _apply, answers.plain),
+    ClearProfile: Spelling(("ClearChargingProfile",), _clear, answers.plain),
+    ReadComposite: Spelling(
+        ("GetCompositeSchedule",), _composite, answers.accepted_as("Accepted", detail=_composite_detail)
+    ),
+    StartSession: Spelling(
+        ("RemoteStartTransaction",), _start, answers.plain, note="lossy: 1.6 has no id of a remote start"
+    ),
+    StopSession: Spelling(
+        ("RemoteStopTransaction",),
+        lambda command: call.RemoteStopTransaction(_transaction_id(command.station_ref)),
+        answers.plain,
+    ),
+    Reboot: Spelling(("Reset",), _reset, answers.plain),
+    Trigger: Spelling(("TriggerMessage", "ExtendedTriggerMessage"), _trigger, answers.plain),
+    ReadSettings: Spelling(
+        ("GetConfiguration",), lambda command: call.GetConfiguration(key=list(command.names) or None), _settings
+    ),
+    WriteSetting: Spelling(
+        ("ChangeConfiguration",),
+        lambda command: call.ChangeConfiguration(command.name, command.value),
+        answers.accepted_as("Accepted", "RebootRequired", detail=_is_reboot_required),
+    ),
+}
