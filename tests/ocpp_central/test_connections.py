@@ -121,7 +121,7 @@ async def test_a_frame_that_is_no_json_is_ignored_in_1_6_and_answered_in_2_0_1(s
 async def test_wrong_calls_get_their_error_and_the_connection_stays(start, park):
     async with start() as central, plugged(central.port, "cp16", V16) as charger:
         assert await charger.refused("Nonsense", {}) == "NotImplemented"
-        assert await charger.refused("Authorize", {"idTag": 5}) == "TypeConstraintViolation"
+        assert await charger.refused("StartTransaction", {"idTag": "x"}) == "OccurenceConstraintViolation"
         assert await charger.refused("Heartbeat", []) == "FormationViolation"
         assert "currentTime" in await charger.call("Heartbeat", {})
 

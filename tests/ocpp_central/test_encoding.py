@@ -164,7 +164,7 @@ def test_settings_are_read_and_written():
             "unknownKey": ["C"],
         },
     )
-    assert found == Accepted({"values": {"A": "1", "B": None}, "unknown": ["C"]})
+    assert found == Accepted({"values": {"A": "1", "B": None}, "unknown": ["C"], "writable": {"A": False, "B": True}})
 
     def result(name, status, **more):
         component, variable = name.split(".")

@@ -178,6 +178,9 @@ OCSP = {
 }
 
 
+START = {"connectorId": 1, "idTag": "x", "meterStart": 1, "timestamp": "2026-04-01T07:00:00Z"}
+
+
 def refusal(dialect, action, payload):
     with pytest.raises(Refusal) as refused:
         dialect.decode(action, payload, datetime(2026, 4, 1, tzinfo=UTC))
@@ -190,16 +193,17 @@ def refusal(dialect, action, payload):
         ("Nonsense", {}, "NotImplemented"),
         ("../../call", {}, "NotImplemented"),
         ("Reset", {"type": "Hard"}, "NotSupported"),
-        ("Authorize", {}, "OccurenceConstraintViolation"),
-        ("Authorize", {"idTag": 5}, "TypeConstraintViolation"),
-        ("Authorize", {"idTag": "x" * 21}, "PropertyConstraintViolation"),
-        ("Authorize", {"idTag": "x", "more": 1}, "FormationViolation"),
-        ("FirmwareStatusNotification", {"status": "Melting"}, "PropertyConstraintViolation"),
         ("StartTransaction", {"idTag": "x"}, "OccurenceConstraintViolation"),
+        ("StartTransaction", START | {"connectorId": []}, "TypeConstraintViolation"),
     ],
 )
 def test_errors_are_spelled_as_1_6j_4_2_3_does(action, payload, code):
     assert refusal(V16, action, payload) == code
+
+
+def test_1_6_has_its_own_words_for_what_its_lenient_handlers_never_refuse():
+    assert V16.error_code(Problem.PROPERTY) == "PropertyConstraintViolation"
+    assert V16.error_code(Problem.FORMAT) == "FormationViolation"
 
 
 @pytest.mark.parametrize(
@@ -227,6 +231,6 @@ def test_an_unreadable_frame_is_answered_in_2_0_1_and_ignored_in_1_6():
 
 def test_a_refusal_never_repeats_what_the_station_sent():
     with pytest.raises(Refusal) as refused:
-        V16.decode("Authorize", {"idTag": "SECRET" * 9}, datetime(2026, 4, 1, tzinfo=UTC))
+        V16.decode("StartTransaction", START | {"connectorId": "SECRET" * 9}, datetime(2026, 4, 1, tzinfo=UTC))
     assert "SECRET" not in refused.value.detail
-    assert "idTag" in refused.value.detail
+    assert "connectorId" in refused.value.detail

@@ -307,6 +307,25 @@ async def test_a_second_end_with_another_key_changes_nothing(tell, sessions):
     assert [(row.ended_at, row.delivered_wh) for row in await sessions()] == [(at(60), 1000.0)]
 
 
+@pytest.mark.ocpp("1.6", "StopTransaction")
+async def test_a_second_stop_of_a_session_of_ours_is_the_same_one_whatever_it_says_1_6_4_10(tell, sessions, reasons):
+    recorded = await tell(started())
+    first = ended(ref=recorded.station_ref, meter_stop_wh=2000.0, issued_key="issued")
+    again = ended(90, "end-2", recorded.station_ref, 3000.0, issued_key="issued")
+    await tell(first)
+    assert (await tell(again)).quarantined == ()
+    assert [(row.ended_at, row.delivered_wh) for row in await sessions()] == [(at(60), 1000.0)]
+    assert await reasons() == []
+
+
+@pytest.mark.ocpp("1.6", "StopTransaction")
+@pytest.mark.parametrize("ref", ["0", "-1", "77"])
+async def test_stops_of_ids_that_were_never_issued_are_kept_by_time_and_register_1_6_4_10(tell, reasons, ref):
+    for key in ("end-1", "end-1", "end-2"):
+        await tell(ended(key=key, ref=ref, meter_stop_wh=2000.0, issued_key="issued"))
+    assert await reasons() == ["the end of an unknown session"] * 2
+
+
 async def test_an_update_of_an_unknown_session_creates_it_and_its_late_start_completes_it(tell, sessions, reasons):
     await tell(updated(minutes=5, activity=Activity.CHARGING), metered(6, 1500.0))
     (row,) = await sessions()

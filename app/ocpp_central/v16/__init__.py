@@ -1,8 +1,8 @@
 """OCPP 1.6J with its security whitepaper: pure translators between its words and facts, commands and outcomes.
 
 Start with the tables: `handlers` (what a station may call), `spellings` (what we tell it) and `impact` (what a raw call
-may do). `decode` and `reports` read calls; `encode`, `upkeep` and `certificates` spell
-commands; `wanted` is what a station should be set to.
+may do). `decode` and `reports` read calls; `encode`, `upkeep` and `certificates` spell commands; `wanted` says what a
+station should be set to.
 """
 
 from datetime import datetime
