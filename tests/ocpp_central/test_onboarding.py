@@ -182,7 +182,7 @@ async def test_what_cannot_be_set_is_shown_with_its_reason(start, park, keys, fo
     async with start() as central, plugged(central.port, "cp16", V16) as charger:
         keys.plug_into(charger)
         assert (await found()).unmet == {
-            "ClockAlignedDataInterval": "refused: Rejected",
+            "ClockAlignedDataInterval": "cannot be changed, it is 900",
             "TransactionMessageAttempts": "refused: Rejected",
             "TransactionMessageRetryInterval": "the station has no such setting",
             "MeterValueSampleInterval": "the station has no such setting",
