@@ -96,3 +96,46 @@ def demo(
         console.print(f"wrong: {line}", style="red", highlight=False)
     console.print(f"speed reached: {figures['speed_reached']:.0f} × (ceiling {speed:.0f})", highlight=False)
     raise SystemExit(1 if figures["wrong"] else 0)
+
+
+@app.command()
+def backtest(
+    *,
+    sessions: Annotated[
+        Path, typer.Option(help="CSV (.gz): arrival, departure, delivered_kwh; also declared_departure …")
+    ],
+    solar: Annotated[Path, typer.Option(help="CSV (.gz): time, power_w or power_kw")],
+    load: Annotated[Path, typer.Option(help="CSV (.gz) of the building's load: time, power_w or power_kw")],
+    surplus_ratio: Annotated[
+        float, typer.Option(min=0.01, max=100, help="surplus as a multiple of the EV energy")
+    ] = 1.5,
+    evse_kw: Annotated[float, typer.Option(min=0.1, max=1000, help="what one EVSE gives")] = 6.656,
+    least_kw: Annotated[float, typer.Option(min=0, max=1000, help="the least a car can charge with")] = 1.248,
+    site_kw: Annotated[float, typer.Option(min=0.1, help="the site's limit (for Sunslot's rows)")] = 1e6,
+    series_clock: Annotated[
+        str, typer.Option(help="naive: clocks as written; zoned: instants on --zone's clock")
+    ] = "naive",
+    zone: Annotated[str, typer.Option(help="the site's time zone, for --series-clock zoned")] = "Asia/Tokyo",
+    shift_years: Annotated[int, typer.Option(min=-100, max=100, help="the sun is this many years older")] = 0,
+    need: Annotated[
+        str, typer.Option(help="known: what the car really takes; declared: what its driver asked for")
+    ] = "known",
+    weekdays: Annotated[bool, typer.Option("--weekdays", help="Monday to Friday only")] = False,
+    first: Annotated[str | None, typer.Option("--from", help="first day, YYYY-MM-DD")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="last day, YYYY-MM-DD")] = None,
+    min_sessions: Annotated[int, typer.Option(min=1, help="days with fewer sessions are left out")] = 1,
+    policy: Annotated[list[str] | None, typer.Option(help="only these; may be given several times")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Replay recorded sessions, sun and load through Sunslot's planner and other policies, and compare them."""
+    from app.backtest.asked import question_of
+    from app.backtest.table import show
+
+    question = question_of(
+        sessions=sessions, solar=solar, load=load, surplus_ratio=surplus_ratio, evse_kw=evse_kw, least_kw=least_kw,
+        site_kw=site_kw, series_clock=series_clock, zone=zone, shift_years=shift_years, need=need, weekdays=weekdays,
+        first=first, last=last, min_sessions=min_sessions, policies=tuple(policy or ()),
+    )  # fmt: skip
+    figures = show(question, Console())
+    if json is not None:
+        json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")

@@ -1,4 +1,6 @@
-"""What a day could have been: perfect foresight over real sessions, the yardstick beside every measured day.
+"""Yardsticks: recorded days replayed through the production planner and other policies, and perfect foresight.
 
-May import `app.scheduling` and `app.domain`. Start with `foresight.perfect_foresight`.
+`records` (CSV files) → `days` (15-minute slots) → `replay` (a policy, slot by slot) → `yardstick` (all policies side by
+side) → `table`. `policies` are the references, `production` is Sunslot's own planner. `foresight` is the linear
+programme that the demo compares with. Controls nothing; may import scheduling and domain.
 """

@@ -55,16 +55,16 @@ class Day:
     surplus_w: Powers
 
 
-def _slot_up(at: datetime, midnight: datetime) -> int:
-    return -((midnight - at) // SLOT)
+def _slot_up(at: datetime, midnight_at: datetime) -> int:
+    return -((midnight_at - at) // SLOT)
 
 
 def car_of(record: SessionRecord, evse_w: float) -> Car | None:
     """Return the stay on the slots of its arrival's day, clipped at midnight; None where nothing fits or is needed."""
-    midnight = datetime.combine(record.arrived_at.date(), time())
-    first = _slot_up(record.arrived_at, midnight)
-    last = min(SLOTS_PER_DAY, (record.left_at - midnight) // SLOT)
-    declared = min(SLOTS_PER_DAY, (record.declared_at - midnight) // SLOT)
+    midnight_at = datetime.combine(record.arrived_at.date(), time())
+    first = _slot_up(record.arrived_at, midnight_at)
+    last = min(SLOTS_PER_DAY, (record.left_at - midnight_at) // SLOT)
+    declared = min(SLOTS_PER_DAY, (record.declared_at - midnight_at) // SLOT)
     need_wh = min(record.delivered_wh, max(0, last - first) * SLOT_HOURS * evse_w)
     if need_wh <= LEAST_NEED_WH:
         return None
@@ -107,10 +107,10 @@ def days_of(
 def _laid_over(series: Series, day: date, shift_years: int) -> Powers | None:
     """Return the series' powers on this calendar date (of `shift_years` earlier); None with a gap."""
     try:
-        midnight = datetime.combine(day.replace(year=day.year - shift_years), time())
+        midnight_at = datetime.combine(day.replace(year=day.year - shift_years), time())
     except ValueError:  # the 29th of February of another year
         return None
-    powers = [series.at(midnight + number * SLOT) for number in range(SLOTS_PER_DAY)]
+    powers = [series.mean_w(midnight_at + number * SLOT) for number in range(SLOTS_PER_DAY)]
     return None if any(each is None for each in powers) else np.array(powers, dtype=float)
 
 

@@ -1,4 +1,4 @@
-"""Flows over one day of slots (OR-Tools, whole Wh): the most sun that could be used, and the plans of the references."""
+"""Flows over one day of slots (OR-Tools, whole Wh): the most sun that could be used, and the references' plans."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def most_solar_wh(cars: Sequence[Car], surplus_w: Powers, evse_w: float) -> floa
 
 
 def reference_plan(
-    left_wh: Sequence[float], ends: Sequence[int], surplus_w: Powers, now: int, evse_w: float, *, grid_early: bool
+    left_wh: Powers, ends: Sequence[int], surplus_w: Powers, now: int, evse_w: float, *, grid_early: bool
 ) -> Powers:
     """Return what each present car takes in the slot `now` (Wh) of the cheapest plan: sun first, then early or late.
 
@@ -46,7 +46,11 @@ def reference_plan(
     """
     count, span = len(left_wh), max(ends) - now
     sink = count + span
-    tails, heads, capacities_wh, costs, firsts = [], [], [], [], []
+    tails: list[int] = []
+    heads: list[int] = []
+    capacities_wh: list[int] = []
+    costs: list[int] = []
+    firsts: list[int] = []
     for number, end in enumerate(ends):
         firsts.append(len(tails))
         slots = range(max(1, end - now))

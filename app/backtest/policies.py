@@ -13,6 +13,8 @@ from app.backtest.days import SLOT_HOURS, Car, Day, Powers
 from app.backtest.flows import reference_plan
 from app.backtest.forecasts import naive_surplus_w
 
+NOTHING_WH = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -74,7 +76,7 @@ def least_and_surplus(view: View) -> Powers:
 def _shared(view: View, given_wh: Powers, spare_wh: float, chosen: Sequence[int]) -> Powers:
     """Return the energies with the spare shared equally among the chosen, none above what it can take."""
     open_ones = list(chosen)
-    while spare_wh > 1e-6 and open_ones:
+    while spare_wh > NOTHING_WH and open_ones:
         share_wh = spare_wh / len(open_ones)
         for number in list(open_ones):
             taken_wh = min(share_wh, float(view.most_wh[number] - given_wh[number]))

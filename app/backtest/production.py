@@ -22,12 +22,12 @@ class Sunslot:
 
     def __call__(self, view: View) -> Powers:
         """Return the energies of this slot under the limits of a fresh plan."""
-        midnight = datetime.combine(view.day.date, time(), tzinfo=UTC)  # the site's clock, in UTC's clothes
-        if self._day != midnight:
-            self._day, self._limits = midnight, {}
-        at = midnight + view.now * SLOT
+        midnight_at = datetime.combine(view.day.date, time(), tzinfo=UTC)  # the site's clock, in UTC's clothes
+        if self._day != midnight_at:
+            self._day, self._limits = midnight_at, {}
+        at = midnight_at + view.now * SLOT
         numbers = [view.day.cars.index(car) for car in view.cars]
-        made = plan(self._snapshot(view, midnight, numbers), at)
+        made = plan(self._snapshot(view, midnight_at, numbers), at)
         given_wh = np.zeros(len(numbers))
         targets_w = {line.session_id: line.target_w for line in made.lines}
         for place, number in enumerate(numbers):
@@ -40,8 +40,7 @@ class Sunslot:
         before_w, switched_at = self._limits.get(number, (0.0, None))
         self._limits[number] = (limit_w, at if (before_w > 0) != (limit_w > 0) else switched_at)
 
-    def _snapshot(self, view: View, midnight: datetime, numbers: list[int]) -> SiteSnapshot:
-        at = midnight + view.now * SLOT
+    def _snapshot(self, view: View, midnight_at: datetime, numbers: list[int]) -> SiteSnapshot:
         expected_w = naive_surplus_w(view.day, view.before, view.now)
         evses, demands = [], []
         for place, number in enumerate(numbers):
@@ -49,14 +48,16 @@ class Sunslot:
                 continue
             limit_w, switched_at = self._limits.get(number, (None, None))
             evses.append(
-                EvseSpec(number, _name(number), 1, view.evse_w, view.least_w, 0.0, 0.0, 1, is_verified=True, is_online=True)
+                EvseSpec(
+                    number, _name(number), 1, view.evse_w, view.least_w, 0.0, 0.0, 1, is_verified=True, is_online=True
+                )
             )
             demands.append(
                 Demand(
                     session_id=_name(number),
                     evse_id=number,
-                    arrived_at=midnight + view.cars[place].first * SLOT,
-                    departs_at=midnight + view.ends[place] * SLOT,
+                    arrived_at=midnight_at + view.cars[place].first * SLOT,
+                    departs_at=midnight_at + view.ends[place] * SLOT,
                     need_wh=float(view.left_wh[place]),
                     max_power_w=view.evse_w,
                     min_power_w=view.least_w,
@@ -66,7 +67,7 @@ class Sunslot:
                 )
             )
         surplus = tuple(
-            SurplusSlot(Interval(midnight + slot * SLOT, midnight + (slot + 1) * SLOT), float(expected_w[slot]))
+            SurplusSlot(Interval(midnight_at + slot * SLOT, midnight_at + (slot + 1) * SLOT), float(expected_w[slot]))
             for slot in range(view.now, SLOTS_PER_DAY)
         )
         site = SiteSpec("backtest", "UTC", self._site_w, 0.0, 0.0, departure_buffer=timedelta(minutes=30))

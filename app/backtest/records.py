@@ -17,6 +17,8 @@ YEARLESS = re.compile(r"^(\d\d)/(\d\d)\s+(\d\d):(\d\d)(?::\d\d)?$")
 LARGEST_KWH = 1_000.0
 LARGEST_POWER_W = 1e9
 ANY_LEAP_YEAR = 2000
+Amount = float  # in the unit that the column names
+
 NEEDED = ("arrival", "departure", "delivered_kwh")
 
 
@@ -47,12 +49,12 @@ class Series:
     step: timedelta
     is_yearless: bool
 
-    def at(self, time: datetime) -> float | None:
+    def mean_w(self, at: datetime) -> float | None:
         """Return the power at a naive local time; None where the series has a gap."""
         if self.is_yearless:
-            time = time.replace(year=ANY_LEAP_YEAR)
-        midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self.power_w.get(midnight + (time - midnight) // self.step * self.step)
+            at = at.replace(year=ANY_LEAP_YEAR)
+        midnight_at = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return self.power_w.get(midnight_at + (at - midnight_at) // self.step * self.step)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -71,13 +73,13 @@ def _bad(path: Path, line_no: int, why: str) -> Invalid:
     return Invalid(why, field=f"{path}:{line_no}")
 
 
-def _number(path: Path, line_no: int, row: dict[str, str], name: str, largest_count: float) -> float:
+def _number(path: Path, line_no: int, row: dict[str, str], name: str, largest: Amount) -> Amount:
     try:
         number = float(row[name])
     except ValueError:
         raise _bad(path, line_no, f"{name} {row[name]!r} is no number") from None
-    if not 0 <= number <= largest_count:
-        raise _bad(path, line_no, f"{name} must lie between 0 and {largest_count:g}")
+    if not 0 <= number <= largest:
+        raise _bad(path, line_no, f"{name} must lie between 0 and {largest:g}")
     return number
 
 
@@ -152,7 +154,9 @@ def read_series(path: Path, zone: ZoneInfo | None = None) -> Series:
     step = max(steps, key=lambda each: steps[each])
     if is_yearless:
         power_w = {at - step: value for at, value in power_w.items()}
-    return Series({at.replace(year=ANY_LEAP_YEAR) if is_yearless else at: v for at, v in power_w.items()}, step, is_yearless)
+    return Series(
+        {at.replace(year=ANY_LEAP_YEAR) if is_yearless else at: v for at, v in power_w.items()}, step, is_yearless
+    )
 
 
 def _series_time(path: Path, line_no: int, text: str, zone: ZoneInfo | None) -> tuple[datetime, bool]:

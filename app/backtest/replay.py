@@ -10,6 +10,7 @@ from app.backtest.days import SLOT_HOURS, SLOTS_PER_DAY, Car, Day, Powers
 from app.backtest.policies import Policy, View
 
 NEARLY = (0.95, 0.99)
+FULL_WH = 1.0
 
 
 @dataclass(slots=True)
@@ -39,16 +40,27 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an EVSE can do, and whether policies are told true departures, declared ones, or none (end of the day)."""
+    """What an EVSE can do, and what policies are told.
+
+    `departures` are true, declared, or none (the end of the day). With `is_need_declared` they see what the driver
+    asked for instead of what the car will take; a car that is full stops, which they see.
+    """
 
     evse_w: float
     least_w: float
     departures: str
+    is_need_declared: bool = False
 
     def end(self, car: Car, now: int) -> int:
         """Return by when the car is thought to leave."""
         known = {"true": car.last, "declared": car.declared, "none": SLOTS_PER_DAY}[self.departures]
         return max(known, now + 1)
+
+    def seen_wh(self, car: Car, left_wh: float) -> float:
+        """Return what the car seems to want still, from what it really still wants."""
+        if not self.is_need_declared or car.asked_wh is None or left_wh <= FULL_WH:
+            return left_wh
+        return max(0.0, car.asked_wh - (car.need_wh - left_wh))
 
 
 def replay(
@@ -69,9 +81,10 @@ def replay(
                 continue
             cars = [day.cars[number] for number in present]
             ends = [rules.end(car, now) for car in cars]
-            view = View(day, now, cars, left_wh[present], ends, rules.evse_w, rules.least_w, days_before)
+            seen_wh = np.array([rules.seen_wh(day.cars[number], float(left_wh[number])) for number in present])
+            view = View(day, now, cars, seen_wh, ends, rules.evse_w, rules.least_w, days_before)
             began_s = time.process_time()
-            given_wh = np.clip(policy(view), 0.0, view.most_wh)
+            given_wh = np.clip(policy(view), 0.0, np.minimum(left_wh[present], rules.evse_w * SLOT_HOURS))
             tally.decision_s += time.process_time() - began_s
             tally.decision_count += 1
             left_wh[present] -= given_wh
