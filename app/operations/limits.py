@@ -132,13 +132,12 @@ def _pause_until_at(last: LimitRow | None, target_w: float) -> datetime | None:
 
 
 def _in_force(session_id: uuid.UUID, rows: Sequence[LimitRow], now: datetime) -> LimitEntry | None:
-    """Return the newest accepted entry of the session whose lease still runs at the station."""
-    running = [
-        row
-        for row in rows
-        if row.session_id == session_id and row.outcome == "accepted" and row.ends_at - LEASE_SLACK > now
-    ]
-    return _entry(running[-1]) if running else None
+    """Return the session's newest accepted entry while its lease runs at the station.
+
+    An older one is never in force again, even where (of the raw door) its own end lies later.
+    """
+    accepted = [row for row in rows if row.session_id == session_id and row.outcome == "accepted"]
+    return _entry(accepted[-1]) if accepted and accepted[-1].ends_at - LEASE_SLACK > now else None
 
 
 async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:

@@ -1,0 +1,274 @@
+"""The gate of raw calls: what passes, and INV-1 for a park where experts and the allocator send at the same time."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.commands import RateUnit
+from app.domain.limits import EvseLedger, LimitEntry
+from app.domain.raw import ChangeKind, LimitChange
+from app.domain.snapshot import EvseSpec, SiteSpec
+from app.scheduling import ledger
+from app.scheduling.allocation import Target, allocate
+from app.scheduling.gate import Barred, Entry, Let, change_w, judge
+
+NAMEPLATE_W, SAFE_W, W_PER_A = 6000.0, 1200.0, 200.0
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+FOR_EVER = timedelta(days=400)
+
+
+def specs(count: int, **more) -> tuple[EvseSpec, ...]:
+    values = {"is_verified": True, "is_online": True} | more
+    return tuple(
+        EvseSpec(number, "s1", number, NAMEPLATE_W, SAFE_W, SAFE_W, W_PER_A, 1, **values)
+        for number in range(1, count + 1)
+    )
+
+
+def site(available_w: float) -> SiteSpec:
+    return SiteSpec("site", "Asia/Tokyo", available_w, 0.0, 0.0)
+
+
+def ledgers(evses: tuple[EvseSpec, ...], *entries: LimitEntry) -> dict[int, EvseLedger]:
+    return {
+        evse.evse_id: EvseLedger(
+            evse.evse_id,
+            evse.nameplate_w,
+            SAFE_W if evse.is_verified else None,
+            tuple(entry for entry in entries if entry.evse_id == evse.evse_id),
+        )
+        for evse in evses
+    }
+
+
+def session(limit: float | None, evse_number: int | None = 1, **more) -> LimitChange:
+    return LimitChange(ChangeKind.SESSION, evse_number, limit, **({"is_replaceable": True} | more))
+
+
+def judged(change: LimitChange, available_w: float = 9000.0, busy=(1, 2), evses=specs(2), entries=()) -> Let | Barred:
+    return judge(site(available_w), evses, ledgers(evses, *entries), busy, "s1", (change,), NOW)
+
+
+def test_r3_a_raise_within_the_room_is_let_in_as_an_entry_of_the_ledger():
+    assert judged(session(20.0), available_w=5200.0) == Let((Entry(1, 4000.0),))
+
+
+def test_r3_a_raise_beyond_the_room_is_barred_and_told_what_is_missing():
+    verdict = judged(session(30.0), available_w=5200.0)
+    assert isinstance(verdict, Barred)
+    assert verdict.missing_w == pytest.approx(2000.0)
+
+
+def test_r2_what_the_ledger_counts_already_is_no_raise_even_where_the_site_is_over_its_limit():
+    held = LimitEntry(1, 1, 5000.0, NOW, NOW + timedelta(minutes=10))
+    assert judged(session(25.0), available_w=3000.0, entries=(held,)) == Let((Entry(1, 5000.0),))
+    assert isinstance(judged(session(26.0), available_w=3000.0, entries=(held,)), Barred)
+
+
+def test_a_limit_at_or_below_the_safe_power_always_passes():
+    assert judged(session(6.0), available_w=0.0) == Let((Entry(1, SAFE_W),))
+    assert judged(session(6.0, is_replaceable=False), available_w=0.0) == Let()
+    assert judged(session(6.0), available_w=0.0, busy=()) == Let()
+
+
+@pytest.mark.parametrize(
+    ("change", "busy"),
+    [
+        (session(10.0, is_replaceable=False), (1,)),
+        (session(10.0), ()),
+        (session(10.0, evse_number=None), (1, 2)),
+        (session(None, is_replaceable=False), (1,)),
+    ],
+    ids=["another stack level", "no running session", "no EVSE named", "unbounded"],
+)
+def test_above_the_safe_power_only_a_profile_that_our_next_lease_replaces_is_let_in(change, busy):
+    verdict = judged(change, available_w=100_000.0, busy=busy)
+    assert isinstance(verdict, Barred)
+    assert "1.20 kW" in verdict.reason
+
+
+def test_r8_a_profile_that_would_hide_an_unproven_default_is_barred():
+    verdict = judged(session(6.0, is_replaceable=False), evses=specs(2, is_verified=False))
+    assert isinstance(verdict, Barred)
+    assert "not proven" in verdict.reason
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.DEFAULT, ChangeKind.STATION_MAX, ChangeKind.CLEARED])
+def test_standing_profiles_need_the_room_for_the_nameplates_of_their_evses(kind):
+    assert judged(LimitChange(kind, 2, 6.0), available_w=7200.0) == Let(unproven=(2,))
+    assert judged(LimitChange(kind, 0, 6.0), available_w=12_000.0) == Let(unproven=(1, 2))
+    barred = judged(LimitChange(kind, None, 6.0), available_w=11_000.0)
+    assert isinstance(barred, Barred)
+    assert barred.missing_w == pytest.approx(1000.0)
+
+
+def test_a_station_that_counts_at_nameplate_anyway_can_be_repaired_without_room():
+    assert judged(LimitChange(ChangeKind.CLEARED, None), 0.0, evses=specs(2, is_verified=False)).unproven == (1, 2)
+
+
+def test_changes_of_one_call_are_counted_together():
+    both = (session(20.0, 1), session(20.0, 2))
+    evses = specs(2)
+    assert isinstance(judge(site(7900.0), evses, ledgers(evses), (1, 2), "s1", both, NOW), Barred)
+    assert len(judge(site(8000.0), evses, ledgers(evses), (1, 2), "s1", both, NOW).entries) == 2
+
+
+def test_an_evse_that_the_station_does_not_have_is_barred():
+    assert judged(session(6.0, evse_number=9)) == Barred("the station has no EVSE 9")
+
+
+@pytest.mark.parametrize(
+    ("limit", "unit", "power_w"),
+    [
+        (10.0, RateUnit.A, 6000.0),
+        (3000.0, RateUnit.W, 3000.0),
+        (1e6, RateUnit.W, 18_000.0),
+        (None, RateUnit.A, 18_000.0),
+        (-1.0, RateUnit.A, 18_000.0),
+        (float("nan"), RateUnit.W, 18_000.0),
+    ],
+)
+def test_a_limit_counts_on_all_phases_and_never_below_what_it_may_mean(limit, unit, power_w):
+    """Amperes are per phase whatever numberPhases says (OCPP 1.6 §3.13.4); what cannot be read is unbounded."""
+    evse = replace(specs(1)[0], nameplate_w=18_000.0, w_per_a=600.0, phase_count=3)
+    assert change_w(session(limit, unit=unit, phase_count=1), evse) == power_w
+
+
+class Park:
+    """A station of four EVSEs with cars that take all they may, an expert at the raw door, and the real allocator.
+
+    The truth is kept apart from the ledger: what each EVSE's default and session profile really are. A car needs 4 s to
+    come down. `lost` says that a call's answer got lost, whether or not the station did it.
+    """
+
+    COUNT = 4
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = NOW
+        self.site = site(SAFE_W * self.COUNT + self.chance.choice([2000.0, 6000.0, 12_000.0]))
+        self.entries: dict[int, list[LimitEntry]] = {number: [] for number in range(1, self.COUNT + 1)}
+        self.verified = dict.fromkeys(self.entries, True)
+        self.default_w = dict.fromkeys(self.entries, SAFE_W)
+        self.profile: dict[int, tuple[float, datetime]] = {}
+        self.recent: list[tuple[datetime, int, float]] = []
+        self.order_no = 0
+        self.worst_w = 0.0
+        self.counts = {"let": 0, "barred": 0, "raised": 0}
+
+    @property
+    def specs(self) -> tuple[EvseSpec, ...]:
+        return tuple(replace(spec, is_verified=self.verified[spec.evse_id]) for spec in specs(self.COUNT))
+
+    @property
+    def ledgers(self) -> dict[int, EvseLedger]:
+        entries = [entry for each in self.entries.values() for entry in each]
+        return ledgers(self.specs, *entries)
+
+    def allowed_w(self, number: int) -> float:
+        power_w, until_at = self.profile.get(number, (0.0, NOW))
+        return power_w if self.now < until_at else self.default_w[number]
+
+    def look(self) -> None:
+        for number in self.entries:
+            self.recent.append((self.now, number, self.allowed_w(number)))
+        self.recent = [each for each in self.recent if each[0] > self.now - timedelta(seconds=4)]
+        drawn_w = [max(power_w for _, each, power_w in self.recent if each == number) for number in self.entries]
+        self.worst_w = max(self.worst_w, sum(drawn_w))
+
+    def order(self, number: int, power_w: float, ledger_end_at: datetime, station_end_at: datetime) -> None:
+        """Send one session profile: it is done, refused, or its answer is lost."""
+        self.order_no += 1
+        fate = self.chance.choice(["accepted", "accepted", "accepted", "refused", "lost and done", "lost"])
+        if fate in ("accepted", "lost and done"):
+            self.profile[number] = (power_w, station_end_at)
+        accepted_at = self.now if fate == "accepted" else None
+        self.entries[number].append(
+            LimitEntry(self.order_no, number, power_w, self.now, ledger_end_at, accepted_at, fate == "refused")
+        )
+
+    def allocate(self) -> None:
+        targets = {number: self.chance.choice([0.0, 1200.0, 3000.0, 6000.0]) for number in self.entries}
+        wanted = {number: self.target(number, target_w) for number, target_w in targets.items()}
+        for intent in allocate(self.site, self.specs, self.ledgers, wanted, self.now).intents:
+            self.order(intent.evse_id, intent.power_w, intent.ends_at, self.now + self.site.lease)
+
+    def target(self, number: int, target_w: float) -> Target:
+        accepted = [entry for entry in self.entries[number] if entry.accepted_at is not None]
+        newest = accepted[-1] if accepted and accepted[-1].ends_at - ledger.LEASE_SLACK > self.now else None
+        return Target(number, f"session {number}", target_w, newest, False)
+
+    def call(self) -> None:
+        """An expert sets or clears something, wildly."""
+        kind = self.chance.choice([ChangeKind.SESSION, ChangeKind.SESSION, ChangeKind.DEFAULT, ChangeKind.CLEARED])
+        number = self.chance.choice([None, 1, 2, 3, 4]) if kind is not ChangeKind.SESSION else self.chance.randint(1, 4)
+        limit = self.chance.choice([0.0, 6.0, 10.0, 20.0, 30.0, 60.0, None])
+        change = LimitChange(kind, number, limit, is_replaceable=kind is ChangeKind.SESSION)
+        verdict = judge(self.site, self.specs, self.ledgers, self.entries, "s1", (change,), self.now)
+        self.counts["let" if isinstance(verdict, Let) else "barred"] += 1
+        if isinstance(verdict, Let):
+            self.send(change, verdict)
+
+    def send(self, change: LimitChange, let: Let) -> None:
+        for entry in let.entries:
+            self.counts["raised"] += entry.power_w > SAFE_W
+            self.order(entry.evse_id, entry.power_w, self.now + FOR_EVER, self.now + FOR_EVER)
+        for number in let.unproven:
+            self.verified[number] = False
+            if self.chance.random() < 0.8:
+                self.default_w[number] = change_w(change, specs(1)[0])
+                if change.kind is ChangeKind.CLEARED:
+                    self.profile.pop(number, None)
+
+    def prove(self) -> None:
+        """Install the defaults again; they count once the cars have come down."""
+        due = [number for number, is_verified in self.verified.items() if not is_verified]
+        self.default_w |= dict.fromkeys(due, SAFE_W)
+        self.look()
+        self.now += self.site.settle
+        self.verified |= dict.fromkeys(due, True)
+
+    def play(self, steps: int = 150) -> "Park":
+        for _ in range(steps):
+            self.chance.choice([self.call, self.call, self.allocate, self.prove])()
+            self.look()
+            self.now += timedelta(seconds=self.chance.choice([1, 3, 15, 60, 400]))
+            self.look()
+        return self
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_inv1_holds_whatever_experts_call_between_the_allocators_orders(seed):
+    park = Park(seed).play()
+    assert park.counts["let"] > 0
+    assert park.worst_w <= park.site.available_w + 1e-6
+
+
+def test_the_experts_of_that_park_do_raise_and_are_barred():
+    parks = [Park(seed).play() for seed in range(10)]
+    assert sum(park.counts["raised"] for park in parks) > 20
+    assert sum(park.counts["barred"] for park in parks) > 100
+
+
+def test_a_gate_that_keeps_no_entry_breaks_the_limit():
+    class Forgetful(Park):
+        def send(self, change: LimitChange, let: Let) -> None:
+            super().send(change, let)
+            for entry in let.entries:
+                self.entries[entry.evse_id].pop()
+
+    assert any(park.worst_w > park.site.available_w + 1 for park in (Forgetful(seed).play() for seed in range(20)))
+
+
+def test_a_gate_that_trusts_the_old_proof_breaks_the_limit():
+    class Trusting(Park):
+        def send(self, change: LimitChange, let: Let) -> None:
+            super().send(change, let)
+            self.verified.update(dict.fromkeys(let.unproven, True))
+
+    assert any(park.worst_w > park.site.available_w + 1 for park in (Trusting(seed).play() for seed in range(20)))
