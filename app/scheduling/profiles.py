@@ -17,6 +17,11 @@ def _limit(power_w: float, w_per_a: float, unit: RateUnit) -> float:
     return math.floor(current_a(power_w, w_per_a, 1) * 10 + ROUNDING_GUARD) / 10
 
 
+def lease_profile_id(evse_number: int) -> int:
+    """Return the id of an EVSE's leases: always the same, so that each one replaces its predecessor."""
+    return evse_number * 10 + 1
+
+
 def lease_profile(order: LimitOrder, rate_unit: RateUnit) -> Profile:
     """Return the session's lease: Absolute, started in the past, [(0, x), (lease, safe)], no duration, no validTo.
 
@@ -24,7 +29,7 @@ def lease_profile(order: LimitOrder, rate_unit: RateUnit) -> Profile:
     """
     lease_s = int((order.lease_ends_at - order.intended_at).total_seconds())
     return Profile(
-        profile_id=order.evse_number * 10 + 1,
+        profile_id=lease_profile_id(order.evse_number),
         purpose=ProfilePurpose.SESSION,
         stack_level=STACK_LEVEL,
         unit=rate_unit,

@@ -11,7 +11,7 @@ from app.ocpp_central.dialect import dict_of, list_of, text_of, whole_of
 from app.ocpp_central.rpc import Payload
 from app.ocpp_central.v201.reading import figure_of, instance_of, name_of
 from app.operations.station_commands import check_setting
-from app.scheduling.profiles import STACK_LEVEL
+from app.scheduling.profiles import STACK_LEVEL, lease_profile_id
 
 KINDS = {
     "TxProfile": ChangeKind.SESSION,
@@ -83,13 +83,17 @@ def _clears(payload: Payload) -> Impact:
 
 
 def _profile(payload: Payload, profile: Any) -> Impact:
-    """Return the change that a profile makes, as high as any period of any of its schedules."""
+    """Return the change that a profile makes, as high as any period of any of its schedules.
+
+    Our lease replaces one of its own id only: another id at its level is a duplicate, and refused (K01.FR.39).
+    """
     purpose = text_of(profile, "chargingProfilePurpose") or "none"
     kind = KINDS.get(purpose)
     if kind is None:
         return Impact(Effect.FORBIDDEN, f"a central system sets no profile of purpose {purpose} (OCPP 2.0.1 K01)")
     evse_number = whole_of(payload, "evseId")
     is_lease = kind is ChangeKind.SESSION and whole_of(profile, "stackLevel") == STACK_LEVEL
+    is_replaceable = is_lease and bool(evse_number) and whole_of(profile, "id") == lease_profile_id(evse_number or 0)
     schedules = list_of(profile, "chargingSchedule")
     units = {text_of(each, "chargingRateUnit") for each in schedules}
     unit = UNITS.get(units.pop() or "") if len(units) == 1 else None
@@ -98,7 +102,7 @@ def _profile(payload: Payload, profile: Any) -> Impact:
         evse_number=evse_number,
         limit=None if unit is None else _highest(schedules),
         unit=unit or RateUnit.A,
-        is_replaceable=is_lease and bool(evse_number),
+        is_replaceable=is_replaceable,
         is_standing=_is_standing(profile, schedules),
         phase_count=_phase_count(schedules),
     )

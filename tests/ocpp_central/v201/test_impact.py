@@ -134,7 +134,7 @@ def schedule(*limits, unit="A", **more):
 
 def profile(*schedules, purpose="TxProfile", level=0, **more):
     return {
-        "id": 1,
+        "id": 11,
         "stackLevel": level,
         "chargingProfilePurpose": purpose,
         "chargingProfileKind": "Absolute",
@@ -156,6 +156,7 @@ def change(said, evse_number=1):
     [
         (profile(), LimitChange(ChangeKind.SESSION, 1, 16.0, is_replaceable=True, is_standing=True)),
         (profile(level=1), LimitChange(ChangeKind.SESSION, 1, 16.0, is_standing=True)),
+        (profile(id=12), LimitChange(ChangeKind.SESSION, 1, 16.0, is_standing=True)),
         (
             profile(purpose="TxDefaultProfile"),
             LimitChange(ChangeKind.DEFAULT, 1, 16.0, is_standing=True),
@@ -173,7 +174,7 @@ def change(said, evse_number=1):
             LimitChange(ChangeKind.SESSION, 1, None, is_replaceable=True, is_standing=True),
         ),
     ],
-    ids=["lease", "other level", "default", "station", "highest of all", "mixed units"],
+    ids=["lease", "other level", "another id (K01.FR.39)", "default", "station", "highest of all", "mixed units"],
 )
 def test_a_profile_counts_with_the_highest_of_its_periods(said, expected):
     assert change(said) == expected
@@ -249,7 +250,7 @@ def test_a_remote_start_is_harmless_until_it_brings_a_profile_f01():
     assert V201.classify("RequestStartTransaction", start) == Impact(Effect.HARMLESS)
     anywhere = V201.classify("RequestStartTransaction", start | {"chargingProfile": profile()})
     assert anywhere.changes == (LimitChange(ChangeKind.SESSION, None, 16.0, is_standing=True),)
-    there = V201.classify("RequestStartTransaction", start | {"evseId": 2, "chargingProfile": profile()})
+    there = V201.classify("RequestStartTransaction", start | {"evseId": 2, "chargingProfile": profile(id=21)})
     assert there.changes[0].is_replaceable
 
 
