@@ -45,7 +45,8 @@ class EvseSpec:
 
     `w_per_a` is the power of one ampere per phase; `min_power_w` the smallest usable power (6 A for AC);
     `safe_power_w` what its default profile allows without a controller; `is_verified` whether that is proven;
-    `is_online` whether a socket of its station is up.
+    `is_online` whether a socket of its station is up; `is_controllable` whether it can hold a lease, without which it
+    gets nothing above its safe power (site-limit rule R6).
     """
 
     evse_id: int
@@ -58,6 +59,17 @@ class EvseSpec:
     phase_count: int
     is_verified: bool
     is_online: bool
+    is_controllable: bool = True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether limits may be sent to it now."""
+        return self.is_online and self.is_verified and self.is_controllable
+
+    @property
+    def usable_w(self) -> float:
+        """The most that it may ever be allowed."""
+        return self.nameplate_w if self.is_controllable else min(self.safe_power_w, self.nameplate_w)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
 from app.domain.limits import LimitOrder
 from app.domain.units import power_w
 from app.ocpp_central.boot import BootGate
-from app.operations import limits
+from app.operations import limits, onboarding
 from app.operations.limits import DefaultDue
-from app.operations.transaction import Transactions
+from app.operations.transaction import Transactions, Tx
 from app.scheduling import profiles
 
 log = structlog.get_logger()
@@ -76,6 +76,7 @@ class Reconciler:
         self._boot_count = -1
         self._failure_count = 0
         self._retry_at: datetime | None = None
+        self._unit: RateUnit | None = None
 
     async def run(self) -> None:
         """Run until the connection ends."""
@@ -95,22 +96,30 @@ class Reconciler:
     def _note_boot(self) -> None:
         """Once per connection and boot: what failed before is tried again at once."""
         if self._boot_count != self._gate.boot_count:
-            self._boot_count, self._failure_count, self._retry_at = self._gate.boot_count, 0, None
+            self._boot_count, self._unit = self._gate.boot_count, None
 
     async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
         """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""
-        is_pausing = self._retry_at is not None and self._transactions.clock.now() < self._retry_at
         async with self._transactions() as tx:
+            unit = await self._spelled_in(tx)
+            is_pausing = self._retry_at is not None and tx.now < self._retry_at
             due = () if is_pausing else await limits.defaults_due(tx, self._station_id)
             orders = () if due else await limits.take_orders(tx, self._station_id)
-            unit = await limits.rate_unit(tx, self._station_id)
         if due or not is_pausing:
             await self._prove_all(due)
         if due:
             async with self._transactions() as tx:
+                unit = self._unit = await limits.rate_unit(tx, self._station_id)
                 orders = await limits.take_orders(tx, self._station_id)
         self.unsettled.update(order.order_no for order in orders)
         return orders, unit
+
+    async def _spelled_in(self, tx: Tx) -> RateUnit:
+        """Return what limits are spelled in; where that has changed, what failed before is tried again at once."""
+        unit = await limits.rate_unit(tx, self._station_id)
+        if unit is not self._unit:
+            self._unit, self._failure_count, self._retry_at = unit, 0, None
+        return unit
 
     async def _prove_all(self, due: tuple[DefaultDue, ...]) -> None:
         """Install and read back these defaults; what fails is tried again after 1, 2, 4 … 30 minutes."""
@@ -139,13 +148,20 @@ class Reconciler:
         return not reason
 
     async def _why_unproven(self, default: DefaultDue) -> str:
-        """Install the default and read it back; return an empty text if it holds."""
+        """Install the default and read it back; return an empty text if it holds.
+
+        A station that refuses it, and has not said which units it takes, is asked once more in the other unit.
+        """
         async with self._transactions() as tx:
             unit = await limits.rate_unit(tx, self._station_id)
-        profile = profiles.default_profile(
-            default.evse_number, default.safe_power_w, default.w_per_a, default.phase_count, unit
-        )
-        outcome = await self._perform(ApplyProfile(default.evse_number, profile))
+            is_told = await onboarding.has_told_rate_units(tx, self._station_id)
+        outcome = await self._install(default, unit)
+        if not isinstance(outcome, Accepted) and not is_told:
+            unit = RateUnit.W if unit is RateUnit.A else RateUnit.A
+            outcome = await self._install(default, unit)
+            if isinstance(outcome, Accepted):
+                async with self._transactions() as tx:
+                    await limits.use_rate_unit(tx, self._station_id, unit)
         if not isinstance(outcome, Accepted):
             return f"the default profile was refused: {outcome.reason}"
         outcome = await self._perform(ReadComposite(default.evse_number, BEYOND_LEASE_S, unit))
@@ -155,6 +171,12 @@ class Reconciler:
         if read_w is None or read_w > highest_w(default):
             return "what was read back is above the safe power"
         return ""
+
+    async def _install(self, default: DefaultDue, unit: RateUnit) -> Outcome:
+        profile = profiles.default_profile(
+            default.evse_number, default.safe_power_w, default.w_per_a, default.phase_count, unit
+        )
+        return await self._perform(ApplyProfile(default.evse_number, profile))
 
     async def _send(self, orders: tuple[LimitOrder, ...], unit: RateUnit) -> None:
         for order in orders:

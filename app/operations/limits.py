@@ -73,8 +73,8 @@ async def allocate_site(tx: Tx, site_id: str) -> datetime:
 
 
 async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
-    """Nobody will take orders of stations that are offline, nor of EVSEs that are unproven again: they never leave."""
-    evse_ids = [evse.evse_id for evse in evses if not (evse.is_online and evse.is_verified)]
+    """Nobody will take orders of stations that are offline, of EVSEs unproven again, or without leases (R6)."""
+    evse_ids = [evse.evse_id for evse in evses if not evse.is_ready]
     await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
 
 
@@ -251,6 +251,12 @@ async def rate_unit(tx: Tx, station_id: str) -> RateUnit:
     """Return what the station's profiles are spelled in."""
     _, station = await _place(tx, station_id)
     return RateUnit(station.rate_unit)
+
+
+async def use_rate_unit(tx: Tx, station_id: str, unit: RateUnit) -> None:
+    """Spell the station's profiles in this unit from now on: it refused the other one. Raises NotFound."""
+    _, station = await _place(tx, station_id)
+    station.rate_unit = unit
 
 
 async def _place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:

@@ -92,6 +92,12 @@ async def get(tx: Tx, station_id: str) -> Onboarding:
     )
 
 
+async def has_told_rate_units(tx: Tx, station_id: str) -> bool:
+    """Whether the station has said which units it takes limits in."""
+    row = await tx.session.get(OnboardingRow, station_id)
+    return row is not None and bool(row.capabilities.get("rate_units"))
+
+
 async def begin_again(tx: Tx, station_id: str) -> Onboarding:
     """Have the station set up anew as soon as it is connected; raises NotFound."""
     await _station(tx, station_id)

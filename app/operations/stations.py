@@ -29,7 +29,8 @@ class EvseState:
     """An EVSE as it is now.
 
     `limit_w` is what may be drawn: the acknowledged lease, else the proven default, None while neither is known.
-    `power_w` is the last metered power; `session_id` the running session.
+    `is_controllable` says whether the EVSE can be given more than its safe current (rule R6). `power_w` is the last
+    metered power; `session_id` the running session.
     """
 
     evse_id: int
@@ -44,6 +45,7 @@ class EvseState:
     power_w: float | None
     metered_at: datetime | None
     is_verified: bool
+    is_controllable: bool
     limit_w: float | None
     session_id: UUID | None
 
@@ -151,7 +153,7 @@ async def _states(tx: Tx, rows: Sequence[StationRow]) -> list[StationState]:
         _state(
             row,
             tuple(
-                _evse_state(evse, by_site[row.site_id], limits_w.get(evse.evse_id), running.get(evse.evse_id))
+                _evse_state(evse, row, by_site[row.site_id], limits_w.get(evse.evse_id), running.get(evse.evse_id))
                 for evse in evses
                 if evse.station_id == row.station_id
             ),
@@ -181,7 +183,9 @@ def _state(row: StationRow, evses: tuple[EvseState, ...]) -> StationState:
     )
 
 
-def _evse_state(evse: EvseRow, site: SiteRow, lease_w: float | None, session: SessionRow | None) -> EvseState:
+def _evse_state(
+    evse: EvseRow, station: StationRow, site: SiteRow, lease_w: float | None, session: SessionRow | None
+) -> EvseState:
     safe_w = power_w(min(site.safe_current_a, evse.max_current_a), site.voltage_v, evse.phase_count)
     is_verified = evse.default_verified_at is not None
     return EvseState(
@@ -197,6 +201,7 @@ def _evse_state(evse: EvseRow, site: SiteRow, lease_w: float | None, session: Se
         power_w=evse.power_w,
         metered_at=evse.metered_at,
         is_verified=is_verified,
+        is_controllable=station.takes_leases,
         limit_w=lease_w if lease_w is not None else safe_w if is_verified else None,
         session_id=None if session is None else session.session_id,
     )

@@ -51,14 +51,14 @@ def allocate(
     targets: Mapping[int, Target],
     now: datetime,
 ) -> Allocation:
-    """Decide what to send now. Deterministic; sends nothing to EVSEs that are offline, unverified or mid-call."""
+    """Decide what to send now. Deterministic; sends nothing to EVSEs that are not ready, or mid-call."""
     possible = {evse.evse_id: possible_w(ledgers[evse.evse_id], now, site.settle) for evse in evses}
     intents: list[LimitIntent] = []
     raises: list[tuple[float, EvseSpec, float, float]] = []
     blocked = False
     for evse in sorted(evses, key=lambda each: each.evse_id):
         target = targets.get(evse.evse_id)
-        if target is None or target.in_flight or not (evse.is_online and evse.is_verified):
+        if target is None or target.in_flight or not evse.is_ready:
             continue
         wanted_w = _usable_w(target.target_w, evse)
         current_w = base_w(ledgers[evse.evse_id]) if target.accepted is None else target.accepted.power_w

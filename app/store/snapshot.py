@@ -87,7 +87,7 @@ def demand_of(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHisto
         arrived_at=row.started_at,
         departs_at=row.departs_at if row.departs_at > now else now + OVERSTAY,
         need_wh=0.0 if is_met else need_wh,
-        max_power_w=min([spec.nameplate_w, *caps_w]),
+        max_power_w=min([spec.usable_w, *caps_w]),
         min_power_w=spec.min_power_w,
         source=IntentSource(row.intent_source),
         power_w=evse.power_w,
@@ -161,7 +161,7 @@ async def _expected(
                 evse_id=row.evse_id,
                 period=Interval(row.period.lower, row.period.upper),
                 need_wh=row.need_wh,
-                max_power_w=spec.nameplate_w if max_charge_w is None else min(spec.nameplate_w, max_charge_w),
+                max_power_w=spec.usable_w if max_charge_w is None else min(spec.usable_w, max_charge_w),
                 min_power_w=spec.min_power_w,
             )
         )

@@ -32,6 +32,7 @@ def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
         phase_count=evse.phase_count,
         is_verified=evse.default_verified_at is not None,
         is_online=station.connection_id is not None,
+        is_controllable=station.takes_leases,
     )
 
 

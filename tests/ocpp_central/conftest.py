@@ -18,7 +18,7 @@ QUICK = {
     "close_timeout_s": 1.0,
     "boot_wait_s": 0.3,
     "reconnect_wait_s": 0.1,
-    "report_wait_s": 0.5,
+    "report_wait_s": 3.0,
     "failure_limit_count": 3,
 }
 

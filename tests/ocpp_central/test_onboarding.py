@@ -347,3 +347,31 @@ async def test_what_an_operator_wrote_is_left_alone_and_shown(start, park, keys,
         async with transactions() as tx:
             await onboarding.overridden(tx, "cp16", "HeartbeatInterval", "300")
         assert (await found()).state is State.DONE
+
+
+@pytest.mark.ocpp("1.6", "SetChargingProfile", "GetCompositeSchedule")
+async def test_a_default_that_is_refused_in_amperes_is_tried_in_watts(start, park, station, transactions):
+    def watts_only(payload):
+        unit = payload["csChargingProfiles"]["chargingSchedule"]["chargingRateUnit"]
+        return {"status": "Accepted" if unit == "W" else "Rejected"}
+
+    def composite(payload):
+        schedule = {
+            "chargingRateUnit": payload["chargingRateUnit"],
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1200}],
+        }
+        return {"status": "Accepted", "connectorId": payload["connectorId"], "chargingSchedule": schedule}
+
+    async with transactions() as tx:
+        await tx.session.execute(update(EvseRow).values(default_verified_at=None))
+    async with start() as central, plugged(central.port, "cp16", V16) as charger:
+        charger.answers |= {"SetChargingProfile": watts_only, "GetCompositeSchedule": composite}
+        sent = await charger.heard("SetChargingProfile", 3)
+        schedules = [payload["csChargingProfiles"]["chargingSchedule"] for payload in sent]
+        assert [each["chargingRateUnit"] for each in schedules] == ["A", "W", "W"]
+        assert schedules[1]["chargingSchedulePeriod"][0]["limit"] == 1200
+        await charger.heard("GetConfiguration")
+        assert (await station()).rate_unit == "W"
+        async with transactions() as tx:
+            rows = await tx.session.scalars(select(EvseRow).where(EvseRow.station_id == "cp16"))
+            assert all(row.default_verified_at is not None for row in rows)

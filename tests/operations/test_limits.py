@@ -350,6 +350,26 @@ async def test_unproven_defaults_are_due_until_they_are_read_back(park, transact
         assert len(await limits.defaults_due(tx, "cp1")) == 1
 
 
+async def test_a_station_without_leases_gets_no_orders_r6(park, transactions):
+    await park.arrive("cp1", "cp2")
+    await park.want(cp1=6000.0, cp2=6000.0)
+    async with transactions() as tx:
+        await tx.session.execute(update(StationRow).where(StationRow.station_id == "cp1").values(takes_leases=False))
+    await park.allocate()
+    assert await park.take("cp1") == ()
+    assert [order.station_id for order in await park.take("cp2")] == ["cp2"]
+
+
+async def test_an_order_that_a_station_turns_out_not_to_hold_is_never_sent_r6(park, transactions):
+    await park.arrive("cp1")
+    await park.want(cp1=6000.0)
+    await park.allocate()
+    async with transactions() as tx:
+        await tx.session.execute(update(StationRow).values(takes_leases=False))
+    await park.allocate()
+    assert await park.take("cp1") == ()
+
+
 async def test_the_rate_unit_is_the_stations(park, transactions):
     await park.arrive("cp1")
     async with transactions() as tx:

@@ -7,9 +7,11 @@ from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
 from app.api.models import Card, EvseNumber, In
-from app.api.v1.command_desk import ANSWERS, Desk, JobOut, OutcomeOut
+from app.api.v1.command_desk import ANSWERS, Desk, JobOut, OutcomeOut, outcome_out
 from app.domain.commands import (
+    Accepted,
     ClearProfile,
+    Outcome,
     ProfilePurpose,
     RateUnit,
     ReadComposite,
@@ -20,7 +22,8 @@ from app.domain.commands import (
     WriteSetting,
 )
 from app.domain.upkeep import ReadProfiles, SetAvailability, Unlock
-from app.operations import station_commands
+from app.operations import onboarding, station_commands
+from app.operations.transaction import Tx
 
 router = APIRouter(prefix="/v1/stations/{station_id}/commands", tags=["commands"], responses=ANSWERS)
 
@@ -156,7 +159,12 @@ async def read_settings(desk: Desk, body: ReadSettingsIn) -> OutcomeOut:
 @router.post("/write-setting", operation_id="write_setting", summary="Write a setting")
 async def write_setting(desk: Desk, body: WriteSettingIn) -> OutcomeOut:
     """Write one configuration key or variable that has nothing to do with limits or logging in."""
-    return await desk.send(WriteSetting(body.name, body.value))
+
+    async def settle(tx: Tx, result: Outcome | str) -> None:
+        if isinstance(result, Accepted):
+            await onboarding.overridden(tx, desk.station_id, body.name, body.value)
+
+    return outcome_out(await desk.outcome_of(WriteSetting(body.name, body.value), settle))
 
 
 @router.post("/clear-profiles", operation_id="clear_profiles", summary="Clear charging profiles")

@@ -48,7 +48,10 @@ class AdoptedOut(Out):
 
 
 class EvseOut(Out):
-    """An EVSE as it is now. `limit_kw` is in force: the acknowledged lease, else the proven default, else null."""
+    """An EVSE as it is now. `limit_kw` is in force: the acknowledged lease, else the proven default, else null.
+
+    `is_controllable` is false where the station cannot hold a lease: it never gets more than the safe current.
+    """
 
     evse_id: int
     evse_number: int
@@ -62,6 +65,7 @@ class EvseOut(Out):
     power_kw: MaybeKwOut = Field(validation_alias="power_w")
     metered_at: datetime | None
     is_verified: bool
+    is_controllable: bool
     limit_kw: MaybeKwOut = Field(validation_alias="limit_w")
     session_id: UUID | None
 
