@@ -34,6 +34,15 @@ class Variable:
         return f"{component}{'.' if component else ''}{_with_instance(self.variable, self.variable_instance)}"
 
 
+@dataclass(frozen=True, slots=True)
+class VariableFilter:
+    """Which variables; None: all. EVSE 0: those of the station as a whole."""
+
+    component: str | None = None
+    variable: str | None = None
+    evse_number: int | None = None
+
+
 def named(name: str) -> Variable:
     """Return the variable of OCPP 2.0.1 that commands call so, its value unknown; raises ValueError for no name."""
     found = NAME.fullmatch(name)

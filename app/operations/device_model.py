@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from app.bus.subjects import station_report
-from app.domain.device import Variable
+from app.domain.device import Variable, VariableFilter
 from app.domain.errors import NotFound
 from app.domain.facts import VariablesReported
 from app.domain.pages import Page, PageAsked
@@ -15,7 +15,6 @@ from app.operations.transaction import Tx
 from app.store import device_queries, station_queries
 from app.store.base import stored_text
 from app.store.device import VariableRow
-from app.store.device_queries import VariableFilter
 from app.store.upkeep import StationJobRow
 
 REPORT, DONE = "report", "done"

@@ -1,13 +1,13 @@
 """Queries on stations' variables and on how they were set up."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, inspect, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.device import VariableFilter
 from app.domain.pages import Page, PageAsked
 from app.store.device import OnboardingRow, VariableRow
 from app.store.page_queries import Keys, fetch_page
@@ -23,15 +23,6 @@ KEY_NAMES = (
 )
 CHANGED_NAMES = ("value", "is_writable", "unit", "values", "reported_at")
 VARIABLE_KEYS = Keys(tuple(getattr(VariableRow, name) for name in KEY_NAMES), (str, str, int, int, str, str, str))
-
-
-@dataclass(frozen=True, slots=True)
-class VariableFilter:
-    """Which variables; None: all. EVSE 0: those of the station as a whole."""
-
-    component: str | None = None
-    variable: str | None = None
-    evse_number: int | None = None
 
 
 async def variables(

@@ -4,12 +4,12 @@ import pytest
 from rows import add_site, add_station
 from sqlalchemy import select
 
-from app.domain.device import Variable, named
+from app.domain.device import Variable, VariableFilter, named
 from app.domain.facts import VariablesReported
 from app.domain.pages import PageAsked
 from app.domain.upkeep import ReportBase
 from app.operations import device_model
-from app.operations.device_model import MOST_VARIABLES_COUNT, VariableFilter
+from app.operations.device_model import MOST_VARIABLES_COUNT
 from app.operations.station_facts import record_facts
 from app.store.upkeep import StationJobRow
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from app.api.deps import Asked, StationKeeper, Transaction
 from app.api.models import PRINTABLE, Out, PageOut, StationIdPath
 from app.api.problems import documented
+from app.domain.device import VariableFilter
 from app.operations import device_model, onboarding
-from app.operations.device_model import VariableFilter
 
 router = APIRouter(prefix="/v1/stations/{station_id}", tags=["stations"], responses=documented("not_found"))
 
