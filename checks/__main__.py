@@ -19,6 +19,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "units": (PYTHON, "-m", "checks.unit_suffixes"),
     "sizes": (PYTHON, "-m", "checks.sizes"),
     "migrations": (PYTHON, "-m", "checks.migration_heads"),
+    "coverage": (PYTHON, "-m", "checks.ocpp_coverage"),
 }
 
 

@@ -36,5 +36,5 @@ def test_an_unknown_check_is_one_line(commands, capfd):
     assert capfd.readouterr().err == "checks: no such check: tow; there are: one\n"
 
 
-def test_the_seven_checks_are_there():
-    assert list(checks.CHECKS) == ["lint", "format", "types", "imports", "units", "sizes", "migrations"]
+def test_the_eight_checks_are_there():
+    assert list(checks.CHECKS) == ["lint", "format", "types", "imports", "units", "sizes", "migrations", "coverage"]

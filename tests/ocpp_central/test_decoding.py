@@ -37,6 +37,8 @@ def value(*samples, timestamp=STAMP):
     return {"timestamp": timestamp, "sampledValue": list(samples)}
 
 
+@pytest.mark.ocpp("1.6", "BootNotification")
+@pytest.mark.ocpp("2.0.1", "BootNotification")
 def test_a_boot_carries_vendor_model_serial_and_firmware():
     old = {"chargePointVendor": "V", "chargePointModel": "M", "chargeBoxSerialNumber": "S", "firmwareVersion": "F"}
     new = {
@@ -47,15 +49,20 @@ def test_a_boot_carries_vendor_model_serial_and_firmware():
     assert one(V201, "BootNotification", new) == StationBooted(NOW, NOW, "V", "M", "S", "F", "PowerUp")
 
 
+@pytest.mark.ocpp("1.6", "Heartbeat")
+@pytest.mark.ocpp("2.0.1", "Heartbeat")
 def test_heartbeats_say_that_the_station_is_there():
     assert one(V16, "Heartbeat", {}) == one(V201, "Heartbeat", {}) == StationSeen(NOW, NOW)
 
 
+@pytest.mark.ocpp("1.6", "Authorize")
+@pytest.mark.ocpp("2.0.1", "Authorize")
 def test_a_presented_token_is_read():
     assert one(V16, "Authorize", {"idTag": "A"}) == TokenPresented("A", NOW, NOW)
     assert one(V201, "Authorize", {"idToken": {"idToken": "A", "type": "ISO14443"}}) == TokenPresented("A", NOW, NOW)
 
 
+@pytest.mark.ocpp("1.6", "StatusNotification")
 @pytest.mark.parametrize(
     ("status", "occupancy", "activity"),
     [
@@ -80,6 +87,7 @@ def test_a_fault_keeps_the_stations_own_word():
     assert one(V16, "StatusNotification", payload).fault == "GroundFailure E7"
 
 
+@pytest.mark.ocpp("2.0.1", "StatusNotification")
 @pytest.mark.parametrize(
     ("status", "occupancy", "activity"),
     [
@@ -155,6 +163,7 @@ def test_transaction_data_come_before_the_end_they_belong_to():
     assert isinstance(ended, SessionEnded)
 
 
+@pytest.mark.ocpp("1.6", "MeterValues")
 def test_meter_values_of_an_id_that_was_never_issued_belong_to_the_evse():
     for transaction_id, ref in ((7, "7"), (0, None), (-1, None)):
         payload = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value({"value": "1"})]}
@@ -174,6 +183,7 @@ def event(kind, seq_no=0, **more):
     }
 
 
+@pytest.mark.ocpp("2.0.1", "TransactionEvent")
 def test_a_started_event_takes_its_register_from_transaction_begin_2_0_1_e01():
     samples = [{"value": 5.0}, {"value": 1000.0, "context": "Transaction.Begin"}]
     payload = event("Started", info={"chargingState": "EVConnected"}, meterValue=[value(*samples)])
@@ -185,6 +195,7 @@ def test_a_started_event_takes_its_register_from_transaction_begin_2_0_1_e01():
     assert isinstance(metered, Metered)
 
 
+@pytest.mark.ocpp("2.0.1", "TransactionEvent")
 @pytest.mark.parametrize(
     ("state", "activity"),
     [
@@ -205,6 +216,7 @@ def test_an_updated_event_with_values_and_no_news_is_only_metered_2_0_1_j02():
     assert isinstance(one(V201, "TransactionEvent", event("Updated", meterValue=[value({"value": 1})])), Metered)
 
 
+@pytest.mark.ocpp("2.0.1", "TransactionEvent")
 def test_an_ended_event_takes_its_register_from_transaction_end_2_0_1_e06():
     values = [value({"value": 1.0}), value({"value": 9000.0, "context": "Transaction.End"})]
     payload = event("Ended", info={"stoppedReason": "EVDisconnected"}, meterValue=values)
@@ -213,6 +225,7 @@ def test_an_ended_event_takes_its_register_from_transaction_end_2_0_1_e06():
     assert (ended.meter_stop_wh, ended.reason, ended.evse_number) == (9000.0, "EVDisconnected", 2)
 
 
+@pytest.mark.ocpp("2.0.1", "TransactionEvent")
 def test_events_are_told_apart_by_content_even_where_seq_no_is_always_0():
     same = event("Updated", info={"chargingState": "Charging"})
     key = one(V201, "TransactionEvent", same).business_key

@@ -50,6 +50,7 @@ async def jobs(park, transactions, clock):
 async def test_a_report_in_parts_fills_the_device_model_and_ends_its_job_b07(start, jobs, transactions):
     request_id = jobs["report"]
     async with start() as central, plugged(central.port, "cp201", V201) as charger:
+        await charger.heard("GetBaseReport")  # the station is being set up: what was known of it is forgotten
         first = part(request_id, 0, tbc=True, reportData=[described("ProfileStackLevel", "3")])
         assert await charger.call("NotifyReport", first) == {}
         async with transactions() as tx:
