@@ -25,6 +25,7 @@ SURELY_PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 HARMLESS = Impact(Effect.HARMLESS)
 UNVERIFIES = Impact(Effect.UNVERIFIES)
+LOGIN = "decides how the station logs in or whom it trusts as its central system"
 
 
 def classify(action: str, payload: Payload) -> Impact | None:
@@ -40,6 +41,16 @@ def _harmless(_payload: Payload) -> Impact:
 def _unverifies(_payload: Payload) -> Impact:
     """Profiles may be lost (reset, new firmware), or whatever a vendor has thought of."""
     return UNVERIFIES
+
+
+def _logs_in(_payload: Payload) -> Impact:
+    return Impact(Effect.FORBIDDEN, LOGIN)
+
+
+def _installs_root(payload: Payload) -> Impact:
+    """A root for firmware touches no limit; the central system's is Sunslot's own matter (whitepaper M05)."""
+    is_makers = payload.get("certificateType") == "ManufacturerRootCertificate"
+    return HARMLESS if is_makers else Impact(Effect.FORBIDDEN, LOGIN)
 
 
 def _configures(payload: Payload) -> Impact:
@@ -134,13 +145,13 @@ def _phase_count(schedule: Payload) -> int | None:
 
 CLASSIFIED: dict[str, Callable[[Payload], Impact]] = {
     "CancelReservation": _harmless,
-    "CertificateSigned": _harmless,
+    "CertificateSigned": _logs_in,
     "ChangeAvailability": _harmless,
     "ChangeConfiguration": _configures,
     "ClearCache": _harmless,
     "ClearChargingProfile": _clears,
     "DataTransfer": _unverifies,
-    "DeleteCertificate": _harmless,
+    "DeleteCertificate": _logs_in,
     "ExtendedTriggerMessage": _harmless,
     "GetCompositeSchedule": _harmless,
     "GetConfiguration": _harmless,
@@ -148,7 +159,7 @@ CLASSIFIED: dict[str, Callable[[Payload], Impact]] = {
     "GetInstalledCertificateIds": _harmless,
     "GetLocalListVersion": _harmless,
     "GetLog": _harmless,
-    "InstallCertificate": _harmless,
+    "InstallCertificate": _installs_root,
     "RemoteStartTransaction": _starts,
     "RemoteStopTransaction": _harmless,
     "ReserveNow": _harmless,

@@ -37,9 +37,6 @@ def test_every_call_to_a_station_is_classified_and_no_other():
         ("RemoteStartTransaction", Effect.HARMLESS),
         ("RemoteStopTransaction", Effect.HARMLESS),
         ("GetConfiguration", Effect.HARMLESS),
-        ("CertificateSigned", Effect.HARMLESS),
-        ("InstallCertificate", Effect.HARMLESS),
-        ("DeleteCertificate", Effect.HARMLESS),
         ("TriggerMessage", Effect.HARMLESS),
         ("ExtendedTriggerMessage", Effect.HARMLESS),
         ("ReserveNow", Effect.HARMLESS),
@@ -47,6 +44,29 @@ def test_every_call_to_a_station_is_classified_and_no_other():
 )
 def test_calls_without_profiles(action, effect):
     assert V16.classify(action, {}) == Impact(effect)
+
+
+@pytest.mark.ocpp("1.6", "CertificateSigned", "DeleteCertificate", "InstallCertificate")
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("CertificateSigned", {}),
+        ("DeleteCertificate", {}),
+        ("InstallCertificate", {"certificateType": "CentralSystemRootCertificate"}),
+        ("InstallCertificate", {}),
+    ],
+)
+def test_how_a_station_logs_in_is_no_matter_of_the_raw_door(action, payload):
+    impact = V16.classify(action, payload)
+    assert impact.effect is Effect.FORBIDDEN
+    assert "logs in" in impact.reason
+
+
+@pytest.mark.ocpp("1.6", "InstallCertificate")
+def test_a_makers_root_may_be_installed():
+    assert V16.classify("InstallCertificate", {"certificateType": "ManufacturerRootCertificate"}) == Impact(
+        Effect.HARMLESS
+    )
 
 
 @pytest.mark.ocpp("1.6", "ChangeConfiguration")
