@@ -125,7 +125,7 @@ class Words201:
         return payload["chargingProfile"]["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"]
 
 
-@pytest.fixture(params=[Words201], ids=["2.0.1"])
+@pytest.fixture(params=[Words16, Words201], ids=["1.6", "2.0.1"])
 def words(request):
     return request.param
 

@@ -77,11 +77,9 @@ def _starts(payload: Payload) -> Impact:
 
 
 def _clears(payload: Payload) -> Impact:
-    """OCPP 1.6 §5.5: an id decides alone, whatever else is given."""
-    if "id" in payload:
-        return Impact(Effect.LIMITS, changes=(LimitChange(ChangeKind.CLEARED, None),))
-    kind = KINDS.get(text_of(payload, "chargingProfilePurpose") or "", ChangeKind.CLEARED)
-    return Impact(Effect.LIMITS, changes=(LimitChange(kind, whole_of(payload, "connectorId")),))
+    """OCPP 1.6 §5.5: an id decides alone, whatever else is given; it does not say which purpose and EVSE it has."""
+    evse_number = None if "id" in payload else whole_of(payload, "connectorId")
+    return Impact(Effect.LIMITS, changes=(LimitChange(ChangeKind.CLEARED, evse_number),))
 
 
 def _change(profile: Payload, evse_number: int | None) -> LimitChange:

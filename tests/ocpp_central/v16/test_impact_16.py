@@ -183,8 +183,8 @@ def test_what_may_end_or_begin_later_does_not_stand(wire):
         ({"id": 5, "connectorId": 1, "chargingProfilePurpose": "TxProfile"}, LimitChange(ChangeKind.CLEARED, None)),
         ({"connectorId": 1}, LimitChange(ChangeKind.CLEARED, 1)),
         ({"stackLevel": 4}, LimitChange(ChangeKind.CLEARED, None)),
-        ({"connectorId": 2, "chargingProfilePurpose": "TxDefaultProfile"}, LimitChange(ChangeKind.DEFAULT, 2)),
-        ({"chargingProfilePurpose": "ChargePointMaxProfile"}, LimitChange(ChangeKind.STATION_MAX, None)),
+        ({"connectorId": 2, "chargingProfilePurpose": "TxProfile"}, LimitChange(ChangeKind.CLEARED, 2)),
+        ({"chargingProfilePurpose": "ChargePointMaxProfile"}, LimitChange(ChangeKind.CLEARED, None)),
     ],
 )
 def test_what_is_cleared_leaves_nothing_that_limits_1_6_5_5(payload, change):
