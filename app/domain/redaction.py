@@ -13,7 +13,9 @@ MOST_ITEMS_COUNT = 50
 MORE = "(more)"
 
 SECRET_NAME = re.compile(
-    r"authori[sz]ation.?key|passw|secret|private.?key|(?:^|_)pin$|api.?key|access.?token|credential", re.IGNORECASE
+    r"authori[sz]ation.?key|passw|pass(phrase|code)|secret|private.?key|(?:^|_)pin$|api.?key|access.?token|credential"
+    r"|basicauth|psk|(access|shared|encryption|wifi|wlan)\w*key",
+    re.IGNORECASE,
 )
 CARD_NAME = re.compile(r"^(token|id_?tag|parent_?id_?tag|id_?token|group_?id_?token)$", re.IGNORECASE)
 VALUE_NAME = re.compile(r"^(value|attribute_?value|data)$", re.IGNORECASE)

@@ -9,6 +9,7 @@ from app.domain.device import Variable, VariableFilter
 from app.domain.errors import NotFound
 from app.domain.facts import VariablesReported
 from app.domain.pages import Page, PageAsked
+from app.domain.redaction import without_secrets
 from app.domain.upkeep import ReportBase
 from app.operations.hearing import Hearing
 from app.operations.transaction import Tx
@@ -73,7 +74,10 @@ async def close_report(tx: Tx, request_id: int, status: str) -> None:
 
 
 async def store(tx: Tx, station_id: str, variables: Sequence[Variable]) -> None:
-    """Keep variables, the newest value of each; at most 5,000 of a station, further new ones are dropped."""
+    """Keep variables, the newest value of each; at most 5,000 of a station, further new ones are dropped.
+
+    Stations tell their keys and passwords too, some even when nobody asked: those values are left out.
+    """
     rows = list({_key(row): row for row in (_row(tx, station_id, each) for each in variables)}.values())
     for start in range(0, len(rows), MOST_AT_ONCE_COUNT):
         await _store(tx, station_id, rows[start : start + MOST_AT_ONCE_COUNT])
@@ -129,12 +133,16 @@ def _row(tx: Tx, station_id: str, variable: Variable) -> dict[str, object]:
         "variable": stored_text(variable.variable, 50),
         "variable_instance": stored_text(variable.variable_instance, 50),
         "attribute": stored_text(variable.attribute, 16),
-        "value": None if variable.value is None else stored_text(variable.value, 2500),
+        "value": None if variable.value is None else stored_text(_without_secrets(variable), 2500),
         "is_writable": variable.is_writable,
         "unit": stored_text(variable.unit, 16),
         "values": stored_text(variable.values, 1000),
         "reported_at": tx.now,
     }
+
+
+def _without_secrets(variable: Variable) -> str:
+    return str(without_secrets(variable.value, variable.name))
 
 
 def _key(row: dict[str, object]) -> tuple[object, ...]:

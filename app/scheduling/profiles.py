@@ -1,4 +1,11 @@
-"""Profile policy, once for both dialects: what a lease and a default look like (site-limit rules R6 and R8)."""
+"""Profile policy, once for both dialects: what a lease and a default look like (site-limit rules R6 and R8).
+
+What the least capable stations take: one schedule of at most two periods, stack level 0, which every station has, and
+per EVSE one TxDefaultProfile and one TxProfile that always names its session. ChargePointMaxProfile
+(ChargingStationMaxProfile) is not used, so stations that refuse it are as good as others. Only the unit is the
+station's: amperes unless it takes nothing but watts (`app.domain.capabilities`). A station that cannot hold a lease
+gets a default and nothing else.
+"""
 
 import math
 

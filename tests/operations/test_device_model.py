@@ -67,6 +67,22 @@ async def test_the_newest_value_counts_and_a_full_model_still_takes_it(transacti
     assert (kept["C.v0"], kept.get("D.x")) == ("new", None)
 
 
+@pytest.mark.parametrize(
+    ("variable", "kept"),
+    [
+        (Variable("", "AuthorizationKey", "hunter2hunter2hunter2"), "(left out)"),
+        (Variable("SecurityCtrlr", "BasicAuthPassword", "hunter2"), "(left out)"),
+        (Variable("", "WifiPSK", "hunter2"), "(left out)"),
+        (Variable("", "CentralUrl", "wss://user:hunter2@host/ocpp"), "wss://(left out)@host/ocpp"),
+        (Variable("", "HeartbeatInterval", "300"), "300"),
+    ],
+)
+async def test_secrets_that_a_station_tells_are_not_kept(transactions, report, variable, kept):
+    async with transactions() as tx:
+        await device_model.store(tx, "cp1", [variable])
+        assert [each.value for each in await device_model.variables_of(tx, "cp1")] == [kept]
+
+
 async def test_variables_are_listed_in_pages_and_filtered(transactions, report):
     told = [Variable("EVSE", "Power", "1", evse_number=number) for number in (2, 1)]
     async with transactions() as tx:
