@@ -25,6 +25,7 @@ class Host(Protocol):
     profiles: ProfileStore
     reservations: Reservations
     tokens: Tokens
+    memory: dict[str, str]
     meter_interval_s: int
     bays: dict[int, "Bay"]
 
@@ -121,8 +122,13 @@ class Bay:
         self.station.send(call)
 
     def _begin_offline(self, token: str) -> None:
-        """Begin unless the local list or the cache says no: an unknown token may charge (OCPP 1.6 §3.5.4)."""
-        if self.station.tokens.verdict(token) is not False:
+        """Begin if the local list or the cache says yes; an unknown token as configured (OCPP 1.6 §3.5.4)."""
+        memory, may_charge = self.station.memory, self.station.tokens.verdict(token)
+        if memory.get("LocalAuthorizeOffline", "true") == "false":
+            may_charge = None
+        if may_charge is None:
+            may_charge = memory.get("AllowOfflineTxForUnknownId", "true") == "true"
+        if may_charge:
             self.begin(token)
 
     def can_start(self, token: str) -> bool:

@@ -76,6 +76,8 @@ def _trigger(station: Station, payload: Payload) -> Payload:
     message = payload["requestedMessage"]
     if message == "BootNotification" and station.is_accepted:  # OCPP 2.0.1 F06.FR.17
         return verdict(False)
+    if message == "SignChargingStationCertificate":
+        return upkeep.ask_to_sign(station)
     if message == "LogStatusNotification":
         upkeep.send_later(station, station.workshop.tell_log())
         return verdict(True)

@@ -113,6 +113,10 @@ class Dialect(Protocol):
         """Report how an upload goes; no request id: diagnostics (1.6)."""
         ...
 
+    def sign_certificate(self, csr: str) -> Call:
+        """Ask to have the station's key signed."""
+        ...
+
     def reservation_expired(self, reservation_id: int) -> Call | None:
         """Report that nobody used a reservation (2.0.1 only: in 1.6 the connector's status tells)."""
         ...

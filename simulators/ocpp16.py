@@ -136,6 +136,10 @@ class Ocpp16:
         word = "UploadFailure" if status == "AcceptedCanceled" else status
         return Call("LogStatusNotification", lambda: {"status": word, "requestId": request_id})
 
+    def sign_certificate(self, csr: str) -> Call:
+        """OCPP 1.6 security whitepaper A02."""
+        return Call("SignCertificate", lambda: {"csr": csr})
+
     def reservation_expired(self, reservation_id: int) -> Call | None:  # noqa: ARG002 - 2.0.1 only
         """OCPP 1.6 §5.13: the connector becomes Available, which is all that is said."""
         return None

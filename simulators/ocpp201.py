@@ -170,6 +170,10 @@ class Ocpp201:
         payload = {"status": status} if status == "Idle" else {"status": status, "requestId": request_id}
         return Call("LogStatusNotification", lambda: payload)
 
+    def sign_certificate(self, csr: str) -> Call:
+        """OCPP 2.0.1 A02."""
+        return Call("SignCertificate", lambda: {"csr": csr, "certificateType": "ChargingStationCertificate"})
+
     def reservation_expired(self, reservation_id: int) -> Call | None:
         """OCPP 2.0.1 H04."""
         payload = {"reservationId": reservation_id, "reservationUpdateStatus": "Expired"}

@@ -4,7 +4,6 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from simulators.agenda import Agenda
 from simulators.bay import Bay
@@ -13,6 +12,7 @@ from simulators.clock import Clock
 from simulators.evse import Activity, Evse
 from simulators.heartbeat import Heartbeat
 from simulators.journal import Journal
+from simulators.line import Line
 from simulators.messages import Call, Dialect, Fault, Payload
 from simulators.outbox import Outbox
 from simulators.profiles import Electrical, Profile, ProfileStore, Purpose
@@ -25,25 +25,6 @@ logger = logging.getLogger(__name__)
 REBOOT_S = 20
 BACK_OFF_S = (10, 20, 40, 80, 160, 300)
 DEFAULT_BOOT_INTERVAL_S = 60
-
-
-class Line(Protocol):
-    """What a station needs of its link."""
-
-    is_up: bool
-    key: str | None
-
-    def wake(self) -> None:
-        """There may be something to send."""
-        ...
-
-    def connect(self) -> None:
-        """Try to connect now."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection without a word."""
-        ...
 
 
 Answerer = Callable[["Station", str, Payload], Payload]
@@ -306,18 +287,6 @@ class Station:
         if self._resets_when_idle:
             self._resets_when_idle = False
             self.agenda.at(self.clock.now_s + 1, self.restart)
-
-    def set_availability(self, evse_number: int, is_operative: bool) -> bool | None:
-        """Put an EVSE (0: all) in or out of order; True where a transaction delays it, None for an unknown EVSE."""
-        bays = [bay for number, bay in self.bays.items() if evse_number in {0, number}]
-        if not bays:
-            return None
-        for bay in bays:
-            bay.is_operative = is_operative
-        if evse_number == 0 and self.dialect.reports_status_when_charging():
-            activity = Activity.FREE if is_operative else Activity.UNAVAILABLE
-            self.later(lambda: self.send(self.dialect.status(0, activity, self.clock.now_s)))
-        return not is_operative and any(bay.tx is not None for bay in bays)
 
     def _reservation_expired(self, reservation: Reservation) -> None:
         if (call := self.dialect.reservation_expired(reservation.reservation_id)) is not None:

@@ -3,17 +3,24 @@
 from functools import partial
 
 from simulators.bay import Bay
+from simulators.evse import Activity
 from simulators.messages import Call, Payload
 from simulators.reservations import Reservation
 from simulators.station import Station
 
 
 def availability(station: Station, evse_number: int, is_operative: bool) -> Payload:
-    """Put in or out of order (OCPP 1.6 §5.2, 2.0.1 G03)."""
-    delayed = station.set_availability(evse_number, is_operative)
-    if delayed is None:
+    """Put an EVSE (0: all) in or out of order; a running transaction delays it (OCPP 1.6 §5.2, 2.0.1 G03)."""
+    bays = [bay for number, bay in station.bays.items() if evse_number in {0, number}]
+    if not bays:
         return {"status": "Rejected"}
-    return {"status": "Scheduled" if delayed else "Accepted"}
+    for bay in bays:
+        bay.is_operative = is_operative
+    if evse_number == 0 and station.dialect.reports_status_when_charging():
+        activity = Activity.FREE if is_operative else Activity.UNAVAILABLE
+        station.later(lambda: station.send(station.dialect.status(0, activity, station.clock.now_s)))
+    is_delayed = not is_operative and any(bay.tx is not None for bay in bays)
+    return {"status": "Scheduled" if is_delayed else "Accepted"}
 
 
 def reserve(station: Station, reservation_id: int, evse_number: int | None, token: str, expires_s: int) -> Payload:
@@ -70,6 +77,12 @@ def install_certificate(station: Station, payload: Payload) -> Payload:
 def certificate_signed(station: Station, payload: Payload) -> Payload:
     """Take the signed chain (A02); both dialects spell it alike."""
     return {"status": "Accepted" if station.certificates.deliver(str(payload["certificateChain"])) else "Rejected"}
+
+
+def ask_to_sign(station: Station) -> Payload:
+    """Make a key and ask to have it signed (A02, triggered)."""
+    send_later(station, station.dialect.sign_certificate(station.certificates.request(station.identity)))
+    return {"status": "Accepted"}
 
 
 def send_later(station: Station, call: Call) -> None:

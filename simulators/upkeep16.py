@@ -93,6 +93,8 @@ def _installed(station: Station, payload: Payload) -> Payload:
 
 def _extended_trigger(station: Station, payload: Payload) -> Payload:
     message = payload["requestedMessage"]
+    if message == "SignChargePointCertificate":
+        return upkeep.ask_to_sign(station)
     if message not in EXTENDED:
         return {"status": "NotImplemented"}
     if message == "LogStatusNotification":

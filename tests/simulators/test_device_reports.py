@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from fake_central import FakeCentral
-from parks import V16, V201, connected, park_of
+from parks import V16, V201, connected, park_of, plug_in
 
 from simulators.fleet import CarPark
 
@@ -122,3 +122,17 @@ async def test_monitors_are_set_reported_and_cleared_2_0_1_n02_n04_n06() -> None
             assert await central.call(V201, "SetMonitoringLevel", {"severity": severity}) == {"status": status}
         assert await central.call(V201, "SetMonitoringBase", {"monitoringBase": "All"}) == {"status": "Accepted"}
         assert central.complaints == []
+
+
+@pytest.mark.parametrize(("may_unknown", "is_charging"), [("true", True), ("false", False)])
+async def test_an_unknown_token_charges_offline_only_if_the_setting_says_so(
+    may_unknown: str, is_charging: bool
+) -> None:
+    async with FakeCentral() as central, connected(park_of(central.url, V16)) as park:
+        station = park.stations[V16]
+        body = {"key": "AllowOfflineTxForUnknownId", "value": may_unknown}
+        assert await central.call(V16, "ChangeConfiguration", body) == {"status": "Accepted"}
+        station.stay_away(park.clock.now_s + 600)
+        await park.settled()
+        plug_in(station)
+        assert (station.bays[1].tx is not None) is is_charging
