@@ -29,7 +29,9 @@ OPERATOR_FILE = "operator.token"
 def create_app(house: House) -> FastAPI:
     """Return the HTTP edge of an open house."""
     app = FastAPI(title="Sunslot", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.api = ApiContext(house.transactions, house.bus, house.clock, house.health.problems)
+    app.state.api = ApiContext(
+        house.transactions, house.bus, house.clock, house.health.problems, ocpp_urls=house.ocpp_urls
+    )
     install_problems(app)
     app.include_router(build_router())
     return app

@@ -28,6 +28,7 @@ from app.api.v1 import (
     sessions,
     sites,
     station_logbook,
+    station_security,
     stations,
     upkeep_commands,
 )
@@ -40,6 +41,7 @@ NOUNS = (
     stations,
     station_logbook,
     device_model,
+    station_security,
     frames,
     commands,
     list_commands,

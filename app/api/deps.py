@@ -19,6 +19,7 @@ from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.identity import Principal, Role
 from app.domain.pages import PageAsked
 from app.operations import access
+from app.operations.security_profiles import PublicUrls
 from app.operations.transaction import Transactions, Tx
 
 MOST_STREAMS_COUNT = 32
@@ -30,7 +31,7 @@ class ApiContext:
 
     `readiness` returns the current problems. A command is given up after `command_timeout_s` (real time). With fewer
     plugged-in cars than `least_vehicle_count` a flexibility offer is suppressed; 1 publishes always. Streams take
-    one of `streams` and end when `closing` is set.
+    one of `streams` and end when `closing` is set. `ocpp_urls` is what stations are told when they are to reconnect.
     """
 
     transactions: Transactions
@@ -41,6 +42,7 @@ class ApiContext:
     least_vehicle_count: int = 1
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STREAMS_COUNT))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    ocpp_urls: PublicUrls = field(default_factory=PublicUrls)
 
 
 async def api_context(request: Request) -> ApiContext:

@@ -1,7 +1,8 @@
 """Drivers and the tokens that they present at stations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from app.bus.subjects import site_changed
@@ -64,6 +65,19 @@ async def tokens(tx: Tx, driver_id: UUID, owner_id: UUID | None = None) -> Seque
     """Return a driver's tokens, sorted; raises NotFound."""
     await get(tx, driver_id, owner_id)
     return await driver_queries.tokens(tx.session, driver_id)
+
+
+async def change_token(tx: Tx, driver_id: UUID, token: str, values: Mapping[str, Any]) -> TokenRow:
+    """Block a token, give it free, or change when it expires; raises NotFound, Invalid. Running sessions go on."""
+    row = await driver_queries.locked_token(tx.session, driver_id, token)
+    if row is None:
+        raise NotFound("the driver has no such token")
+    expires_at = values.get("expires_at")
+    if expires_at is not None and expires_at <= tx.now:
+        raise Invalid("lies in the past", field="expires_at")
+    for name, value in values.items():
+        setattr(row, name, value)
+    return row
 
 
 async def remove_token(tx: Tx, driver_id: UUID, token: str) -> None:

@@ -1,27 +1,26 @@
 """Stations: provisioning, and how they look right now."""
 
-import secrets
-import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from app.bus.subjects import site_changed, site_limits
+from sqlalchemy.exc import IntegrityError
+
+from app.bus.subjects import site_changed, site_limits, station_dismissed
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.pages import Page, PageAsked
 from app.domain.units import power_w
 from app.operations import sites
-from app.operations.admission import hash_key
+from app.operations.station_keys import random_key, salted
 from app.operations.transaction import Tx
-from app.store import site_queries, station_queries
+from app.store import certificate_queries, site_queries, station_queries
 from app.store.session import SessionRow
 from app.store.site import SiteRow
-from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow
+from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow, lock_evses
 
-KEY_LENGTH = 20  # the most that OCPP 1.6 can hold, enough for 2.0.1 (16 to 40)
-KEY_ALPHABET = string.ascii_letters + string.digits
-SALT_BYTE_COUNT = 16
+CERTIFIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,9 @@ class StationState:
     station_id: str
     site_id: str
     security_profile: int
+    target_profile: int | None
+    expected_serial: str | None
+    is_key_pending: bool
     dialect: str | None
     is_online: bool
     is_commissioned: bool
@@ -81,11 +83,13 @@ async def adopt(
     evses: Sequence[tuple[float, int]],
     dialect: str | None = None,
     key: str | None = None,
+    is_commissioned: bool = True,
+    expected_serial: str | None = None,
 ) -> str:
     """Provision a station with its EVSEs (max_current_a, phase_count) and return its key, shown this once.
 
     The key suits both dialects; a station of security profile 0 gets one too, for the day it is raised to 1. A stranger
-    of that identity leaves the list. Raises Invalid, Conflict.
+    of that identity leaves the list. One that is not commissioned is told to wait. Raises Invalid, Conflict.
     """
     site = await site_queries.locked_site(tx.session, site_id)
     if site is None:
@@ -93,16 +97,21 @@ async def adopt(
     if await station_queries.station(tx.session, station_id) is not None:
         raise Conflict(f"the station {station_id} is provisioned already", field="station_id")
     sites.check_room(site, [*await site_queries.evse_currents(tx.session, site_id), *evses])
-    secret = key or "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
-    salt = secrets.token_bytes(SALT_BYTE_COUNT)
+    if security_profile == CERTIFIED and expected_serial is None:
+        raise Invalid("profile 3 compares the certificate with it", field="expected_serial")
+    await _check_serial(tx, station_id, expected_serial)
+    secret = key or random_key()
+    salt, hashed = salted(secret)
     tx.session.add(
         StationRow(
             station_id=station_id,
             site_id=site_id,
             security_profile=security_profile,
             key_salt=salt,
-            key_hash=hash_key(salt, secret.encode()),
+            key_hash=hashed,
             dialect=dialect,
+            is_commissioned=is_commissioned,
+            expected_serial=expected_serial,
             created_at=tx.now,
         )
     )
@@ -116,6 +125,61 @@ async def adopt(
     tx.ring(site_changed(site_id))
     tx.ring(site_limits(site_id))
     return secret
+
+
+async def change(tx: Tx, station_id: str, values: Mapping[str, Any]) -> None:
+    """Change what is expected of a station; raises NotFound, Invalid, Conflict.
+
+    A station that is no longer commissioned has to boot again and is told to wait; not while a session runs.
+    """
+    row = await station_queries.locked_station(tx.session, station_id)
+    if row is None:
+        raise NotFound(f"there is no station {station_id}")
+    if "expected_serial" in values:
+        if values["expected_serial"] is None and CERTIFIED in {row.security_profile, row.target_profile}:
+            raise Conflict("profile 3 compares the certificate with it", field="expected_serial")
+        await _check_serial(tx, station_id, values["expected_serial"])
+        row.expected_serial = values["expected_serial"]
+    is_commissioned = values.get("is_commissioned", row.is_commissioned)
+    if is_commissioned != row.is_commissioned:
+        if not is_commissioned and (await station_queries.history_of(tx.session, station_id))[0]:
+            raise Conflict("a session runs at this station", field="is_commissioned")
+        row.is_commissioned = is_commissioned
+        row.needs_boot = True
+        tx.ring(site_changed(row.site_id))
+        if not is_commissioned:
+            tx.ring(station_dismissed(station_id))
+
+
+async def remove(tx: Tx, station_id: str) -> None:
+    """Take a station out and hang up on it; raises NotFound, and Conflict while anything refers to it.
+
+    Sessions are energy records and bookings are promises: they need their station, so one that ever charged stays (it
+    can be decommissioned). The audit of its commands is kept in any case.
+    """
+    await lock_evses(tx.session, station_id)
+    row = await station_queries.locked_station(tx.session, station_id)
+    if row is None:
+        raise NotFound(f"there is no station {station_id}")
+    is_running, is_needed = await station_queries.history_of(tx.session, station_id)
+    if is_running:
+        raise Conflict("a session runs at this station")
+    if is_needed:
+        raise Conflict("sessions or bookings refer to this station; it can be decommissioned instead")
+    try:
+        async with tx.session.begin_nested():
+            await tx.session.delete(row)
+    except IntegrityError:
+        raise Conflict("something refers to this station since a moment ago; try again") from None
+    tx.ring(station_dismissed(station_id))
+    tx.ring(site_changed(row.site_id))
+    tx.ring(site_limits(row.site_id))
+
+
+async def _check_serial(tx: Tx, station_id: str, serial: str | None) -> None:
+    """No two stations may be meant by one certificate."""
+    if serial is not None and await certificate_queries.expects_serial(tx.session, serial, besides=station_id):
+        raise Conflict("another station has this serial number or identity", field="expected_serial")
 
 
 async def get(tx: Tx, station_id: str) -> StationState:
@@ -167,6 +231,9 @@ def _state(row: StationRow, evses: tuple[EvseState, ...]) -> StationState:
         station_id=row.station_id,
         site_id=row.site_id,
         security_profile=row.security_profile,
+        target_profile=row.target_profile,
+        expected_serial=row.expected_serial,
+        is_key_pending=row.pending_hash is not None,
         dialect=row.dialect,
         is_online=row.connection_id is not None,
         is_commissioned=row.is_commissioned,

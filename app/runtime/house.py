@@ -2,20 +2,26 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from app.bus.local import LocalBus
+from app.domain.certificates import SignedByHand
 from app.domain.clock import Clock
 from app.domain.errors import Invalid
 from app.ocpp_central.server import Central, CentralOptions
+from app.ocpp_central.tls import TlsFiles
 from app.operations import admission
+from app.operations.security_profiles import PublicUrls
 from app.operations.transaction import Transactions
 from app.runtime.embedded_postgres import EmbeddedPostgres
+from app.runtime.local_authority import LocalAuthority
 from app.runtime.loops import SiteLoops
 from app.runtime.migrate import migrate
 from app.runtime.supervise import Health
@@ -24,6 +30,14 @@ from app.settings import Settings
 from app.store.base import create_engine
 
 log = structlog.get_logger()
+
+SETTING_OF = {
+    "rsa_certificate": "TLS_RSA_CERTIFICATE",
+    "rsa_key": "TLS_RSA_KEY",
+    "ecdsa_certificate": "TLS_ECDSA_CERTIFICATE",
+    "ecdsa_key": "TLS_ECDSA_KEY",
+    "station_roots": "STATION_CA",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,7 @@ class House:
     central: Central
     health: Health
     database_url: str
+    ocpp_urls: PublicUrls
 
 
 @asynccontextmanager
@@ -46,6 +61,34 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         return
     async with EmbeddedPostgres(settings.data_dir / "postgres") as url:
         yield url
+
+
+def tls_files(settings: Settings, authority: LocalAuthority, now: datetime) -> TlsFiles | None:
+    """Return the files of the TLS listener, None without one.
+
+    Where no certificate is configured, the local authority makes our chains, or renews them before they end; it
+    vouches for stations where no other root is configured. Raises Invalid for files that are not there.
+    """
+    if settings.ocpp_tls_port is None:
+        return None
+    given = TlsFiles(
+        settings.ocpp_tls_rsa_certificate,
+        settings.ocpp_tls_rsa_key,
+        settings.ocpp_tls_ecdsa_certificate,
+        settings.ocpp_tls_ecdsa_key,
+        settings.ocpp_station_ca,
+    )
+    for each in fields(given):
+        path = getattr(given, each.name)
+        if path is not None and not path.is_file():
+            raise Invalid(f"there is no file {path}", field=f"SUNSLOT_OCPP_{SETTING_OF[each.name]}")
+    if given.rsa_certificate is None and given.ecdsa_certificate is None:
+        hosts = [host.strip() for host in settings.ocpp_tls_hosts.split(",") if host.strip()]
+        made = authority.server_files(hosts or ["localhost"], now)
+        return replace(made, station_roots=given.station_roots or made.station_roots)
+    if given.station_roots is None and settings.ocpp_certificate_authority == "local":
+        return replace(given, station_roots=authority.station_roots(now))
+    return given
 
 
 @asynccontextmanager
@@ -60,29 +103,39 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
         transactions = Transactions(engine, bus, clock)
         async with transactions() as tx:
             await admission.forget_connections(tx)
+        authority = LocalAuthority(settings.data_dir / "authority")
+        is_local = settings.ocpp_certificate_authority == "local"
         central = Central(
             transactions,
             bus,
             CentralOptions(
                 host=settings.ocpp_host,
                 port=settings.ocpp_port,
+                tls_port=settings.ocpp_tls_port,
+                tls_files=await asyncio.to_thread(tls_files, settings, authority, clock.now()),
+                organisation=settings.ocpp_organisation,
                 call_timeout_s=settings.call_timeout_s,
                 heartbeat_interval_s=settings.heartbeat_interval_s,
                 meter_interval_s=settings.meter_interval_s,
             ),
+            authority if is_local else SignedByHand(),
         )
         loops = asyncio.create_task(SiteLoops(transactions, bus, health).run())
         stack.push_async_callback(_end, loops)
-        stack.enter_context(timers(transactions, timedelta(days=settings.keep_days)))
+        renew = partial(tls_files, settings, authority)
+        stack.enter_context(timers(transactions, timedelta(days=settings.keep_days), renew))
         try:
             await stack.enter_async_context(central.serving())
+        except ssl.SSLError as broken:
+            raise Invalid(f"cannot be used ({broken.reason})", field="SUNSLOT_OCPP_TLS_…") from broken
         except OSError as broken:
             where = f"{settings.ocpp_host}:{settings.ocpp_port}"
             raise Invalid(
                 f"cannot listen on {where} ({broken.strerror or broken})", field="SUNSLOT_OCPP_PORT"
             ) from broken
         log.info("house_open", ocpp_port=central.port)
-        yield House(transactions, bus, clock, central, health, url)
+        urls = PublicUrls(settings.ocpp_public_url, settings.ocpp_tls_public_url)
+        yield House(transactions, bus, clock, central, health, url, urls)
 
 
 async def migrate_only(settings: Settings) -> str:

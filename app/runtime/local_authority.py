@@ -51,9 +51,7 @@ class LocalAuthority:
 
     def server_files(self, hosts: Sequence[str], now: datetime) -> TlsFiles:
         """Return our own chains for these names and addresses, made or renewed where less than 30 days are left."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        roots = [_pem(self._root(name, now)[0]) for name in (RSA, ECDSA)]
-        _write(self._folder / "station-roots.pem", b"".join(roots))
+        roots = self.station_roots(now)
         for name in (RSA, ECDSA):
             certificate, key = self._folder / f"server-{name}.pem", self._folder / f"server-{name}.key"
             if not _is_fresh(certificate, key, hosts, now):
@@ -63,8 +61,15 @@ class LocalAuthority:
             self._folder / "server-rsa.key",
             self._folder / "server-ecdsa.pem",
             self._folder / "server-ecdsa.key",
-            self._folder / "station-roots.pem",
+            roots,
         )
+
+    def station_roots(self, now: datetime) -> Path:
+        """Return the file of the roots that vouch for stations."""
+        roots = [_pem(self._root(name, now)[0]) for name in (RSA, ECDSA)]
+        path = self._folder / "station-roots.pem"
+        _write(path, b"".join(roots))
+        return path
 
     def _make_server(self, name: str, certificate: Path, key: Path, hosts: Sequence[str], now: datetime) -> None:
         private = _new_key(name, LEAF_RSA_BITS)

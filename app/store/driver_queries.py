@@ -59,6 +59,12 @@ async def add_token(session: AsyncSession, row: TokenRow) -> bool:
     return await session.scalar(statement) is not None
 
 
+async def locked_token(session: AsyncSession, driver_id: uuid.UUID, token: str) -> TokenRow | None:
+    """Return a token of the driver, locked against other changes."""
+    query = select(TokenRow).where(TokenRow.driver_id == driver_id, func.upper(TokenRow.token) == token.upper())
+    return await session.scalar(query.with_for_update())
+
+
 async def remove_token(session: AsyncSession, driver_id: uuid.UUID, token: str) -> bool:
     """Delete a token of the driver and return whether there was one."""
     statement = delete(TokenRow).where(TokenRow.driver_id == driver_id, func.upper(TokenRow.token) == token.upper())

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.pages import Page, PageAsked
+from app.store.driver import BookingRow
 from app.store.page_queries import Keys, fetch_page
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
@@ -21,6 +22,20 @@ QUARANTINE_KEYS = Keys((QuarantineRow.quarantine_id,), (int,), is_descending=Tru
 async def station(session: AsyncSession, station_id: str) -> StationRow | None:
     """Return the station, None if there is none."""
     return await session.get(StationRow, station_id)
+
+
+async def locked_station(session: AsyncSession, station_id: str) -> StationRow | None:
+    """Return the station, locked against other changes of it."""
+    return await session.get(StationRow, station_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def history_of(session: AsyncSession, station_id: str) -> tuple[bool, bool]:
+    """Return whether a session runs at the station, and whether it has sessions or bookings that are to be kept."""
+    of_station = select(SessionRow.session_id).where(SessionRow.station_id == station_id)
+    runs = await session.scalar(select(of_station.where(SessionRow.ended_at.is_(None)).exists()))
+    evse_ids = select(EvseRow.evse_id).where(EvseRow.station_id == station_id)
+    booked = select(BookingRow.booking_id).where(BookingRow.evse_id.in_(evse_ids))
+    return bool(runs), bool(await session.scalar(select(or_(of_station.exists(), booked.exists()))))
 
 
 async def stations(session: AsyncSession, site_id: str | None, asked: PageAsked) -> Page[StationRow]:

@@ -3,8 +3,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from app.domain.facts import SessionStarted, Suspicious
+from app.domain.facts import SessionStarted, Suspicious, TokenStatus
 from app.domain.identity import Role
+from app.operations.arrivals import present
 from app.operations.station_facts import record_facts
 from app.store.driver import ApiTokenRow
 from app.store.session import SessionRow
@@ -29,6 +30,30 @@ async def test_tokens_are_the_same_in_upper_and_lower_case_and_belong_to_one_dri
     await operator.ok("DELETE", f"{path}/abcd12", status=204)
     assert (await driver.ok("GET", path))["items"] == []
     assert (await operator.send("DELETE", f"{path}/abcd12")).status_code == 404
+
+
+async def test_a_token_is_blocked_freed_and_given_an_end(operator, driver, transactions, clock):
+    path = f"/v1/drivers/{driver.driver_id}/tokens"
+    await operator.ok("POST", path, {"token": "CARD"}, 201)
+
+    async def status():
+        async with transactions() as tx:
+            return (await present(tx, "card")).status
+
+    blocked = await operator.ok("PATCH", f"{path}/card", {"is_blocked": True})
+    assert blocked == {"token": "CARD", "is_blocked": True, "expires_at": None}
+    assert await status() is TokenStatus.BLOCKED
+    await operator.ok("PATCH", f"{path}/card", {"expires_at": "2026-04-01T08:00:00Z"})
+    assert await status() is TokenStatus.BLOCKED, "what is not named stays"
+    await operator.ok("PATCH", f"{path}/card", {"is_blocked": False})
+    assert await status() is TokenStatus.ACCEPTED
+    clock.advance(hours=1)
+    assert await status() is TokenStatus.EXPIRED
+    await operator.ok("PATCH", f"{path}/card", {"expires_at": None})
+    assert await status() is TokenStatus.ACCEPTED
+    past = await operator.send("PATCH", f"{path}/card", {"expires_at": "2026-04-01T07:00:00Z"})
+    assert (past.status_code, past.json()["errors"][0]["field"]) == (422, "expires_at")
+    assert (await operator.send("PATCH", f"{path}/other", {"is_blocked": True})).status_code == 404
 
 
 async def test_a_driver_keeps_cars(driver):

@@ -3,7 +3,7 @@
 No transaction is open while a station thinks.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, assert_never
 
@@ -95,6 +95,30 @@ class CommandDesk:
             async with self.context.transactions() as tx:
                 await settle(tx, result)
                 await audit.ended(tx, command_id, result)
+
+    async def tell(self, name: str, shown: Mapping[str, Any], command: Command, settle: Settle = _nothing) -> Outcome:
+        """Send what decides how a station logs in: past the gate for settings, `shown` alone stands in the audit."""
+        async with self.context.transactions() as tx:
+            command_id = await audit.asked(tx, self.station_id, self.caller, name, shown)
+        result: Outcome | str = INTERNAL
+        try:
+            outcome: Outcome = await self.context.bus.ask(
+                station_command(self.station_id), command, self.context.command_timeout_s
+            )
+            result = outcome
+            return outcome
+        except SunslotError as broken:
+            result = broken.code
+            raise
+        finally:
+            async with self.context.transactions() as tx:
+                await settle(tx, result)
+                await audit.ended(tx, command_id, result)
+
+    async def note(self, name: str, shown: Mapping[str, Any], result: Outcome) -> None:
+        """Write what was done without the station into the audit."""
+        async with self.context.transactions() as tx:
+            await audit.ended(tx, await audit.asked(tx, self.station_id, self.caller, name, shown), result)
 
     async def _pass(self, command: Command) -> Outcome:
         async with self.context.transactions() as tx:

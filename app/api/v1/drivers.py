@@ -40,6 +40,13 @@ class TokenIn(In):
     expires_at: Instant | None = None
 
 
+class TokenChangeIn(In):
+    """What is to change; `expires_at` null: never."""
+
+    is_blocked: Annotated[bool, Field(strict=True)] = False
+    expires_at: Instant | None = None
+
+
 class TokenOut(Out):
     """A driver's token."""
 
@@ -126,6 +133,18 @@ async def list_tokens(tx: Transaction, caller: DriverOrOperator, driver_id: UUID
     """List a driver's tokens."""
     rows = await drivers.tokens(tx, driver_id, owner_of(caller))
     return TokensOut(items=tuple(TokenOut.model_validate(row) for row in rows))
+
+
+@router.patch(
+    "/{driver_id}/tokens/{token}",
+    responses=documented("not_found"),
+    operation_id="change_token",
+    summary="Block a token, or change its end",
+)
+async def change_token(tx: Transaction, _: Operator, driver_id: UUID, token: CardPath, body: TokenChangeIn) -> TokenOut:
+    """Block a token or give it free: stations hear so from their next question on."""
+    values = body.model_dump(exclude_unset=True)
+    return TokenOut.model_validate(await drivers.change_token(tx, driver_id, token, values))
 
 
 @router.delete(

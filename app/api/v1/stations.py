@@ -1,18 +1,25 @@
 """Stations, strangers that knocked, and quarantined messages."""
 
+import contextlib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from app.api.deps import Asked, StationKeeper, Transaction
+from app.api.deps import Asked, Context, StationCommander, StationKeeper, Transaction
 from app.api.models import In, KwOut, MaybeKwOut, Out, PageOut, SiteId, SiteIdQuery, StationId, StationIdPath
 from app.api.problems import documented
+from app.bus.subjects import station_command
+from app.domain.commands import Trigger
+from app.domain.errors import StationFault, StationOffline, StationTimeout
 from app.operations import stations
 
 router = APIRouter(prefix="/v1", tags=["stations"])
+
+
+SerialNumber = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,48}[\x21-\x7e])?$")]
 
 
 class EvseIn(In):
@@ -23,13 +30,26 @@ class EvseIn(In):
 
 
 class StationIn(In):
-    """A station to provision. `dialect` absent lets it choose; security profile 0 (no password) only if said so."""
+    """A station to provision. `dialect` absent lets it choose; security profile 0 (no password) only if said so.
+
+    Profile 3 compares the certificate's common name with `expected_serial`. A station that is not commissioned may
+    connect, and is told to wait.
+    """
 
     station_id: StationId
     site_id: SiteId
-    security_profile: Literal[0, 1] = 1
+    security_profile: Literal[0, 1, 2, 3] = 1
+    expected_serial: SerialNumber | None = None
+    is_commissioned: Annotated[bool, Field(strict=True)] = True
     dialect: Literal["ocpp1.6", "ocpp2.0.1"] | None = None
     evses: Annotated[list[EvseIn], Field(min_length=1, max_length=64)]
+
+
+class StationChangeIn(In):
+    """What is to change; a security profile is raised elsewhere and never lowered."""
+
+    is_commissioned: Annotated[bool, Field(strict=True)] = True
+    expected_serial: SerialNumber | None = None
 
 
 class EvseIdOut(Out):
@@ -76,6 +96,9 @@ class StationOut(Out):
     station_id: str
     site_id: str
     security_profile: int
+    target_profile: int | None
+    expected_serial: str | None
+    is_key_pending: bool
     dialect: str | None
     is_online: bool
     is_commissioned: bool
@@ -127,6 +150,8 @@ async def adopt_station(tx: Transaction, _: StationKeeper, body: StationIn) -> A
         security_profile=body.security_profile,
         evses=[(evse.max_current_a, evse.phase_count) for evse in body.evses],
         dialect=body.dialect,
+        is_commissioned=body.is_commissioned,
+        expected_serial=body.expected_serial,
     )
     state = await stations.get(tx, body.station_id)
     evses = tuple(EvseIdOut.model_validate(evse) for evse in state.evses)
@@ -147,6 +172,38 @@ async def list_stations(
 async def get_station(tx: Transaction, _: StationKeeper, station_id: StationIdPath) -> StationOut:
     """Get one station with what it does now."""
     return StationOut.model_validate(await stations.get(tx, station_id))
+
+
+@router.patch(
+    "/stations/{station_id}",
+    responses=documented("not_found", "conflict"),
+    operation_id="change_station",
+    summary="Change a station",
+)
+async def change_station(
+    context: Context, _: StationCommander, station_id: StationIdPath, body: StationChangeIn
+) -> StationOut:
+    """Commission a station (it is asked to boot at once), take it out of service, or expect another serial number."""
+    values = body.model_dump(exclude_unset=True)
+    async with context.transactions() as tx:
+        await stations.change(tx, station_id, values)
+    if values.get("is_commissioned"):
+        with contextlib.suppress(StationOffline, StationTimeout, StationFault):  # it boots by itself then, later
+            await context.bus.ask(station_command(station_id), Trigger("boot"), context.command_timeout_s)
+    async with context.transactions() as tx:
+        return StationOut.model_validate(await stations.get(tx, station_id))
+
+
+@router.delete(
+    "/stations/{station_id}",
+    status_code=204,
+    responses=documented("not_found", "conflict"),
+    operation_id="remove_station",
+    summary="Remove a station",
+)
+async def remove_station(tx: Transaction, _: StationKeeper, station_id: StationIdPath) -> None:
+    """Remove a station that nothing refers to and hang up on it; its commands stay in the audit."""
+    await stations.remove(tx, station_id)
 
 
 @router.get(
