@@ -41,9 +41,9 @@ def wanted(needs: Needs) -> tuple[Wanted, ...]:
     return (
         Wanted("SampledDataCtrlr.TxUpdatedMeasurands", MEASURANDS, Kind.LIST, is_needed=True),
         Wanted("SampledDataCtrlr.TxUpdatedInterval", str(needs.meter_interval_s), Kind.NUMBER, is_needed=True),
-        Wanted("SampledDataCtrlr.TxStartedMeasurands", REGISTER, Kind.LIST),
-        Wanted("SampledDataCtrlr.TxEndedMeasurands", REGISTER, Kind.LIST),
-        Wanted("SampledDataCtrlr.TxEndedInterval", "0", Kind.NUMBER),
+        Wanted("SampledDataCtrlr.TxStartedMeasurands", REGISTER, Kind.LIST, fits=has_register),
+        Wanted("SampledDataCtrlr.TxEndedMeasurands", REGISTER, Kind.LIST, fits=has_register),
+        Wanted("SampledDataCtrlr.TxEndedInterval", "0", Kind.NUMBER, is_optional=True),
         Wanted("AlignedDataCtrlr.Interval", "0", Kind.NUMBER),
         *_communication(needs),
         Wanted("AuthCtrlr.LocalAuthorizeOffline", "true", Kind.FLAG),
@@ -70,6 +70,11 @@ def _communication(needs: Needs) -> tuple[Wanted, ...]:
         Wanted("OCPPCommCtrlr.HeartbeatInterval", str(needs.heartbeat_interval_s), Kind.NUMBER, is_optional=True),
         Wanted("OCPPCommCtrlr.WebSocketPingInterval", str(needs.ping_interval_s), Kind.NUMBER),
     )
+
+
+def has_register(text: str) -> bool:
+    """Whether the energy register is among these measurands."""
+    return REGISTER in items(text)
 
 
 def starts_in_time(text: str) -> bool:
