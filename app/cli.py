@@ -1,6 +1,7 @@
 """The `sunslot` command: parses arguments, nothing else."""
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,14 @@ from app.runtime.logs import configure_logs
 from app.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+class Direction(StrEnum):
+    """Who sent a message."""
+
+    IN = "in"
+    OUT = "out"
+
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
 
@@ -139,3 +148,36 @@ def backtest(
     figures = show(question, Console())
     if json is not None:
         json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@app.command()
+def tail(
+    station: Annotated[str, typer.Argument(help="the station's identity")],
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until Ctrl-C")] = False,
+    since: Annotated[str, typer.Option(help="how far back to begin: 90s, 15m, 2h, 3d")] = "1h",
+    action: Annotated[str | None, typer.Option(help="only this action's calls and answers")] = None,
+    direction: Annotated[Direction | None, typer.Option(help="in: what the station sends")] = None,
+    errors: Annotated[bool, typer.Option("--errors", help="only errors and malformed frames")] = False,
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    url: Annotated[str, typer.Option(help="the server's API")] = "http://127.0.0.1:8000",
+    token_file: Annotated[Path | None, typer.Option(help="default: operator.token in the data folder")] = None,
+) -> None:
+    """Show what a station and the running server say to each other: the raw message log, without secrets."""
+    from app.runtime.clock import WallClock
+    from app.tail import TailOptions, read_token, span_of
+    from app.tail import follow as follow_frames
+
+    file = token_file or Settings().data_dir / "operator.token"
+    options = TailOptions(
+        station_id=station,
+        url=url,
+        token=read_token(file),
+        since=span_of(since),
+        is_following=follow,
+        action=action,
+        direction=None if direction is None else direction.value,
+        errors_only=errors,
+        is_json=json,
+    )
+    _run(follow_frames(options, Console(highlight=False), WallClock().now()))

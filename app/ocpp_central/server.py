@@ -32,6 +32,7 @@ from app.ocpp_central.frame_log import FrameLog
 from app.ocpp_central.handshake import FailureLimit, choose_dialect, credentials_of, identity_of
 from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.refusals import Refusals
+from app.ocpp_central.repair_book import RepairBook
 from app.ocpp_central.session import Session, Shared
 from app.ocpp_central.tls import TlsMaterial
 from app.ocpp_central.v16 import Ocpp16
@@ -71,6 +72,7 @@ class Central:
             MeterBatch(transactions),
             self.counts,
             frame_log,
+            RepairBook(transactions),
             authority or SignedByHand(),
         )
         self._failures = FailureLimit(options.failure_limit_count, options.failure_window_s)
@@ -100,6 +102,7 @@ class Central:
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._shared.frame_log.writing())
+                await stack.enter_async_context(self._shared.repairs.writing())
                 self._server = await stack.enter_async_context(self._serve(options.port, None))
                 if options.tls_port is not None and options.tls_files is not None:
                     tls = await asyncio.to_thread(TlsMaterial, options.tls_files)

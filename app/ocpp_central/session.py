@@ -38,6 +38,7 @@ from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.raw_door import RawDoor
 from app.ocpp_central.reading import INTERNAL, NORMAL, POLICY, TRY_AGAIN_LATER, Over, Reader, Socket
 from app.ocpp_central.reconcile import Reconciler
+from app.ocpp_central.repair_book import RepairBook
 from app.ocpp_central.rpc import (
     Call,
     Payload,
@@ -66,6 +67,7 @@ class Shared:
     batch: MeterBatch
     counts: Counter[str]
     frame_log: FrameLog
+    repairs: RepairBook
     authority: CertificateAuthority = field(default_factory=SignedByHand)
 
 
@@ -229,6 +231,7 @@ class Session:
                     await self._answer(received.frame, received.received_at)
                 else:
                     self._count("malformed_frame")
+                    self._shared.repairs.note(self.station_id, f"malformed_{received.frame.problem}")
                     await self._refuse("", received.frame.message_id, received.frame.problem, received.frame.detail)
 
     async def _answer(self, call: Call, received_at: datetime) -> None:
@@ -237,6 +240,7 @@ class Session:
             answer = self._spell(call, recorded)
         except Refusal as refusal:
             self._count(f"refused_{refusal.problem}")
+            self._shared.repairs.note(self.station_id, f"refused_{refusal.problem}")
             log.info("call_refused", station_id=self.station_id, problem=refusal.problem, detail=refusal.detail)
             await self._refuse(call.action, call.message_id, refusal.problem, refusal.detail)
             return
@@ -262,9 +266,13 @@ class Session:
             decoded = self._dialect.decode(call.action, call.payload, received_at)
             for repair, count in decoded.repairs.items():
                 self._count(f"repair_{repair}", count)
+                self._shared.repairs.note(self.station_id, repair, count)
             if any(isinstance(fact, StationBooted) for fact in decoded.facts):
                 self._gate.knocked()
-            return await self._record(decoded)
+            recorded = await self._record(decoded)
+            for reason in recorded.quarantined:
+                self._shared.repairs.note(self.station_id, f"quarantined: {reason}")
+            return recorded
         except (Refusal, DatabaseUnavailable, NotFound):
             raise
         except Exception as broken:

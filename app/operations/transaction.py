@@ -13,6 +13,9 @@ from app.bus import Bus
 from app.domain.clock import Clock
 from app.domain.errors import DatabaseUnavailable
 
+TRY_AGAIN_CLASSES = {"08", "40", "53", "57", "58"}  # connection, rollback, resources, operator, system
+READ_ONLY = "25006"  # a standby, or a failover under way
+
 
 @dataclass(slots=True)
 class Tx:
@@ -30,7 +33,8 @@ class Tx:
 class Transactions:
     """Opens transactions: `async with transactions() as tx`. Commits on success, rolls back on any exception.
 
-    Raises DatabaseUnavailable when PostgreSQL cannot be reached or hangs up.
+    Raises DatabaseUnavailable when PostgreSQL cannot be reached, hangs up, starts up or shuts down, is out of memory,
+    disk or connections, or gave way to another transaction: what was asked for may well succeed later.
     """
 
     def __init__(self, engine: AsyncEngine, bus: Bus, clock: Clock) -> None:
@@ -49,8 +53,14 @@ class Transactions:
             except (OSError, PoolTimeoutError, InterfaceError, OperationalError) as broken:
                 raise DatabaseUnavailable("the database cannot be reached") from broken
             except DBAPIError as broken:
-                if broken.connection_invalidated:
-                    raise DatabaseUnavailable("the database hung up") from broken
+                if broken.connection_invalidated or _is_no_fault_of_ours(broken):
+                    raise DatabaseUnavailable("the database hung up, or cannot do it now") from broken
                 raise
             for subject in tx.rings:
                 self._bus.ring(subject)
+
+
+def _is_no_fault_of_ours(broken: DBAPIError) -> bool:
+    """Whether PostgreSQL's own code says that trying again later is the answer, not that the statement was wrong."""
+    code = getattr(broken.orig, "sqlstate", None) or ""
+    return code[:2] in TRY_AGAIN_CLASSES or code == READ_ONLY

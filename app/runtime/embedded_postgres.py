@@ -12,16 +12,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import asyncpg
+import structlog
 
 from app.domain.errors import DatabaseUnavailable
 from app.runtime import postgres_process as process
 from app.runtime.postgres_account import Account, account_for
 from app.runtime.postgres_binaries import Binaries, copy_wheel, find_binaries, is_in_wheel
+
+log = structlog.get_logger()
 
 DATABASE = ROLE = "sunslot"
 PASSWORD_FILE = "sunslot.password"  # noqa: S105 - a file name
@@ -30,6 +35,7 @@ READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
 ATTEMPT_TIMEOUT_S = 5.0
 POLL_S = 0.02
+WATCH_EVERY_S, STEADY_S = 0.2, 10.0
 UNFINISHED = ".unfinished"
 LONGEST_LOG_BYTES = 10_000_000
 SERVER_OPTIONS = {
@@ -60,6 +66,7 @@ class EmbeddedPostgres:
         self._system_dir = system_dir
         self._lock: IO[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
+        self._installed: tuple[Account, Binaries, int] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,8 +79,10 @@ class EmbeddedPostgres:
         self._lock = take_lock(self._data_dir)
         try:
             account, binaries = await asyncio.to_thread(self._prepare)
+            self._installed = account, binaries, _free_port()
+            await self._start()
             password = (self._data_dir / PASSWORD_FILE).read_text()
-            return await self._start(account, binaries, password)
+            return f"postgresql://{ROLE}:{password}@127.0.0.1:{self._installed[2]}/{DATABASE}"
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -88,6 +97,31 @@ class EmbeddedPostgres:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    async def keep_running(self, went_well: Callable[[], None]) -> None:
+        """Watch the server, for `supervise`; start it again in place, at the same port, when it was found dead.
+
+        Raises DatabaseUnavailable when it has ended, and when it cannot be started again: each call tries once. Nothing
+        that was committed is lost. `went_well` is told once it has run for ten seconds, so that one that dies at every
+        start is tried less and less often.
+        """
+        if self._server is not None and self._server.poll() is not None:
+            await self.restart()
+        began_s = time.monotonic()
+        while self._server is not None and self._server.poll() is None:
+            if time.monotonic() - began_s > STEADY_S:
+                went_well()
+            await asyncio.sleep(WATCH_EVERY_S)
+        raise DatabaseUnavailable("the embedded PostgreSQL ended by itself; it is started again")
+
+    async def restart(self) -> None:
+        """Start the server that has ended again, at the same port; raises DatabaseUnavailable."""
+        if self._server is not None:
+            await _stop(self._server)
+            log.warning("postgres_restarting", code=self._server.returncode)
+        await asyncio.to_thread(process.end_orphans, self._data_dir.resolve())
+        await self._start()
+        log.warning("postgres_restarted", pid=self.pid)
 
     def _prepare(self) -> tuple[Account, Binaries]:
         """Make the data folder if there is none, and end what an earlier owner left running on it."""
@@ -131,25 +165,28 @@ class EmbeddedPostgres:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    async def _start(self, account: Account, binaries: Binaries, password: str) -> str:
-        log = self._data_dir.with_name(f"{self._data_dir.name}.log")
-        if log.exists() and log.stat().st_size > LONGEST_LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-        port = _free_port()
+    async def _start(self) -> None:
+        """Start the server and wait until it answers; raises DatabaseUnavailable."""
+        assert self._installed is not None  # noqa: S101 - entered
+        account, binaries, port = self._installed
+        password = (self._data_dir / PASSWORD_FILE).read_text()
+        log_file = self._data_dir.with_name(f"{self._data_dir.name}.log")
+        if log_file.exists() and log_file.stat().st_size > LONGEST_LOG_BYTES:
+            log_file.replace(log_file.with_suffix(".log.1"))
         command = [str(binaries.folder / "postgres"), "-D", str(self._data_dir.resolve()), "-p", str(port)]
         for name, value in self._options.items():
             command += ["-c", f"{name}={value}"]
-        said_before_bytes = log.stat().st_size if log.exists() else 0
-        self._server = process.launch(account, command, log)
+        said_before_bytes = log_file.stat().st_size if log_file.exists() else 0
+        self._server = process.launch(account, command, log_file)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while not await _is_ready(port, password):
                     if self._server.poll() is not None:
-                        raise DatabaseUnavailable(f"PostgreSQL ended while starting: {_tail(log, said_before_bytes)}")
+                        said = _tail(log_file, said_before_bytes)
+                        raise DatabaseUnavailable(f"PostgreSQL ended while starting: {said}")
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            raise DatabaseUnavailable(f"PostgreSQL was not ready in {READY_TIMEOUT_S:.0f} s, see {log}") from None
-        return f"postgresql://{ROLE}:{password}@127.0.0.1:{port}/{DATABASE}"
+            raise DatabaseUnavailable(f"PostgreSQL was not ready in {READY_TIMEOUT_S:.0f} s, see {log_file}") from None
 
 
 def take_lock(data_dir: Path) -> IO[str]:

@@ -24,7 +24,7 @@ from app.runtime.embedded_postgres import EmbeddedPostgres
 from app.runtime.local_authority import LocalAuthority
 from app.runtime.loops import SiteLoops
 from app.runtime.migrate import migrate
-from app.runtime.supervise import Health
+from app.runtime.supervise import Health, supervise
 from app.runtime.timers import timers
 from app.settings import Settings
 from app.store.base import create_engine
@@ -54,13 +54,21 @@ class House:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """Yield the URL of the configured PostgreSQL, or of the embedded one, which runs while the context lasts."""
+async def database(settings: Settings, health: Health) -> AsyncIterator[str]:
+    """Yield the URL of the configured PostgreSQL, or of the embedded one.
+
+    The embedded one runs while the context lasts, and is started again in place when it dies.
+    """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    async with EmbeddedPostgres(settings.data_dir / "postgres") as url:
-        yield url
+    postgres = EmbeddedPostgres(settings.data_dir / "postgres")
+    async with postgres as url:
+        watcher = asyncio.create_task(supervise("postgres", postgres.keep_running, health))
+        try:
+            yield url
+        finally:
+            await _end(watcher)
 
 
 def tls_files(settings: Settings, authority: LocalAuthority, now: datetime) -> TlsFiles | None:
@@ -95,11 +103,12 @@ def tls_files(settings: Settings, authority: LocalAuthority, now: datetime) -> T
 async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
     """Start everything below the HTTP edge and stop it in reverse order."""
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(settings))
+        health = Health()
+        url = await stack.enter_async_context(database(settings, health))
         await migrate(url)
         engine = create_engine(url)
         stack.push_async_callback(engine.dispose)
-        bus, health = LocalBus(clock), Health()
+        bus = LocalBus(clock)
         transactions = Transactions(engine, bus, clock)
         async with transactions() as tx:
             await admission.forget_connections(tx)
@@ -140,7 +149,7 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
 
 async def migrate_only(settings: Settings) -> str:
     """Bring the database to the newest schema and return its revision."""
-    async with database(settings) as url:
+    async with database(settings, Health()) as url:
         return await migrate(url)
 
 

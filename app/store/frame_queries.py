@@ -1,10 +1,10 @@
 """Queries on the raw message log and on the counts of repairs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -71,7 +71,7 @@ async def last_frame_id(session: AsyncSession, station_id: str) -> int:
     return int(await session.scalar(query) or 0)
 
 
-async def add_repairs(session: AsyncSession, counts: dict[tuple[str, str, str, str], int], now: datetime) -> None:
+async def add_repairs(session: AsyncSession, counts: Mapping[tuple[str, str, str, str], int], now: datetime) -> None:
     """Add to the counts of (vendor, model, firmware, repair)."""
     rows = [
         {"vendor": key[0], "model": key[1], "firmware": key[2], "repair": key[3], "count": count}
@@ -85,13 +85,16 @@ async def add_repairs(session: AsyncSession, counts: dict[tuple[str, str, str, s
     await session.execute(statement)
 
 
-async def known_repairs(session: AsyncSession, models: set[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
-    """Return how many different repairs are counted for each (vendor, model, firmware)."""
+async def known_repairs(
+    session: AsyncSession, models: set[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], set[str]]:
+    """Return which repairs are counted already for each (vendor, model, firmware)."""
     of_model = (RepairRow.vendor, RepairRow.model, RepairRow.firmware)
-    query = (
-        select(*of_model, func.count()).where(RepairRow.vendor.in_({each[0] for each in models})).group_by(*of_model)
-    )
-    return {(vendor, model, firmware): count for vendor, model, firmware, count in await session.execute(query)}
+    query = select(*of_model, RepairRow.repair).where(tuple_(*of_model).in_(models))
+    known: dict[tuple[str, str, str], set[str]] = {}
+    for vendor, model, firmware, repair in await session.execute(query):
+        known.setdefault((vendor, model, firmware), set()).add(repair)
+    return known
 
 
 async def repairs(session: AsyncSession, vendor: str | None, model: str | None, asked: PageAsked) -> Page[RepairRow]:

@@ -38,6 +38,11 @@ async def history_of(session: AsyncSession, station_id: str) -> tuple[bool, bool
     return bool(runs), bool(await session.scalar(select(or_(of_station.exists(), booked.exists()))))
 
 
+async def by_id(session: AsyncSession, station_ids: Iterable[str]) -> Sequence[StationRow]:
+    """Return those of these stations that there are."""
+    return (await session.scalars(select(StationRow).where(StationRow.station_id.in_(list(station_ids))))).all()
+
+
 async def stations(session: AsyncSession, site_id: str | None, asked: PageAsked) -> Page[StationRow]:
     """Return stations by id, of one site or (None) of all."""
     query = select(StationRow)

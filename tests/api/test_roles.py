@@ -50,6 +50,7 @@ ALLOWED = {
     ("GET", "/v1/stations/{station_id}/variables"): KEEPERS,
     ("GET", "/v1/stations/{station_id}/onboarding"): KEEPERS,
     ("POST", "/v1/stations/{station_id}/onboarding"): KEEPERS,
+    ("GET", "/v1/repairs"): KEEPERS,
     ("GET", "/v1/strangers"): KEEPERS,
     ("POST", "/v1/drivers"): OPERATOR,
     ("GET", "/v1/drivers"): OPERATOR,

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from app.domain.errors import DatabaseUnavailable
+from app.runtime import embedded_postgres
 from app.runtime.embedded_postgres import PASSWORD_FILE, EmbeddedPostgres
 from app.runtime.postgres_account import Account, account_for
 from app.runtime.postgres_binaries import copy_wheel, find_binaries, is_in_wheel
 from app.runtime.postgres_process import server_pids
+from app.runtime.supervise import Health, supervise
 
 pytestmark = pytest.mark.database
 
@@ -294,3 +297,43 @@ async def test_stopping_does_not_wait_for_clients(data_dir):
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await asleep
     connection.terminate()
+
+
+@on_linux
+async def test_a_server_that_is_killed_alone_is_started_again_in_place_and_readiness_says_so(data_dir, monkeypatch):
+    monkeypatch.setattr(embedded_postgres, "STEADY_S", 0.1)
+    health = Health()
+    server = EmbeddedPostgres(data_dir)
+    with capture_logs():  # drawing the supervisor's traceback takes longer than the restart
+        async with server as url:
+            await ask(url, "CREATE TABLE kept AS SELECT 42 AS number")
+            watcher = asyncio.create_task(supervise("postgres", server.keep_running, health))
+            for _ in range(2):
+                killed_pid = server.pid
+                os.kill(killed_pid, signal.SIGKILL)
+                async with asyncio.timeout(60):
+                    while not health.problems():  # noqa: ASYNC110 - health tells nobody
+                        await asyncio.sleep(0.02)
+                    assert health.problems() == ["postgres: DatabaseUnavailable"]
+                    while health.problems():  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
+                assert server.pid != killed_pid
+                assert await ask(url, "SELECT number FROM kept") == 42
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+    assert server_pids(data_dir) == []
+
+
+@on_linux
+async def test_a_server_that_cannot_be_started_again_is_tried_once_a_round(data_dir):
+    server = quick(data_dir)
+    async with server:
+        (data_dir / "postgresql.conf").write_text("shared_buffers = 'plenty'\n")
+        os.kill(server.pid, signal.SIGKILL)
+        server._server.wait()
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable, match="shared_buffers"):
+                await server.keep_running(lambda: None)
+        (data_dir / "postgresql.conf").write_text("")
+        await server.restart()
