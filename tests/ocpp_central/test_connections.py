@@ -295,6 +295,7 @@ async def test_a_message_that_we_fail_on_is_set_aside_and_answered(start, park, 
     async with start() as central, plugged(central.port, "cp16", V16) as charger:
         await charger.heard("ChangeConfiguration", 2)
         await charger.call("Heartbeat", {})
+        await asyncio.sleep(0.5)  # the connection's own loops have found nothing to do
         transactions.broken_count = 1
         assert await charger.call("StopTransaction", {"transactionId": 7, "meterStop": 1, "timestamp": STAMP}) == {}
         (row,) = await rows(transactions, QuarantineRow)
