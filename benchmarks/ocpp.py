@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import platform
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,14 +28,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--rounds", type=int, default=15, choices=range(3, 101), metavar="3..100", help="of cpu")
+    parser.add_argument("--stations", type=int, metavar="N", help="instead of 500 for sockets, 5,000 for the others")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes of the benchmark end with it
     asked = arguments.part or PARTS
     is_crowd = {"memory", "restart"} & set(asked)
     parts: dict[str, Callable[[], Result]] = {
         "cpu": lambda: cpu.run(arguments.rounds),
-        "sockets": sockets.run,
-        "crowd": lambda: crowd.run(with_memory="memory" in asked, with_restart="restart" in asked),
+        "sockets": lambda: sockets.run(arguments.stations or sockets.STATION_COUNT),
+        "crowd": lambda: crowd.run(
+            arguments.stations or crowd.STATION_COUNT, with_memory="memory" in asked, with_restart="restart" in asked
+        ),
     }
     console = Console(width=140)
     figures = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}

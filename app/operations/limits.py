@@ -264,4 +264,6 @@ async def _place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:
     station = await tx.session.get(StationRow, station_id)
     if station is None:
         raise NotFound("there is no such station", field="station_id")
-    return await tx.session.get_one(SiteRow, station.site_id), station
+    site = await tx.session.get_one(SiteRow, station.site_id)
+    tx.keep(site, station)
+    return site, station

@@ -24,10 +24,15 @@ class Tx:
     session: AsyncSession
     now: datetime
     rings: set[str] = field(default_factory=set)
+    kept: list[object] = field(default_factory=list)
 
     def ring(self, subject: str) -> None:
         """Ring the subject once this transaction is committed."""
         self.rings.add(subject)
+
+    def keep(self, *rows: object) -> None:
+        """Keep rows that several steps ask for: the session forgets what nobody holds, and would query it again."""
+        self.kept += rows
 
 
 class Transactions:

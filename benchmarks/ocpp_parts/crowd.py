@@ -1,8 +1,9 @@
-"""Five thousand stations: memory per idle connection, and the way back after a restart of the server.
+"""A crowd of stations: memory per idle connection, and the way back after a restart of the server.
 
-The stations are admitted (security profile 1) and booted, half of each dialect, and what the server wants of them after
-a boot is done. Then the server is killed and started again on the same port. Stations come back as `Policy` says:
-without jitter all at once and in step, with jitter spread over 30 s. PostgreSQL runs on.
+The stations (half of each dialect) are admitted by security profile 1. They booted, were proven and set up before, so
+that none of them sends a boot: acceptance is durable. Then the server is killed and started again on the same port,
+while PostgreSQL runs on. Stations come back as `Policy` says: without jitter all at once and in step, with jitter
+spread over 30 s.
 """
 
 import asyncio
@@ -57,9 +58,9 @@ async def _restart(running: House, fleet: Process, jitter_s: float) -> dict[str,
     }
 
 
-async def _measure(*, with_memory: bool, with_restart: bool) -> dict[str, Any]:
-    figures: dict[str, Any] = {"stations": STATION_COUNT}
-    async with house(STATION_COUNT) as running, running.fleet() as fleet:
+async def _measure(station_count: int, *, with_memory: bool, with_restart: bool) -> dict[str, Any]:
+    figures: dict[str, Any] = {"stations": station_count}
+    async with house(station_count) as running, running.fleet() as fleet:
         memory = await _memory(running, fleet)
         if with_memory:
             figures["memory"] = memory
@@ -68,9 +69,9 @@ async def _measure(*, with_memory: bool, with_restart: bool) -> dict[str, Any]:
     return figures
 
 
-def run(*, with_memory: bool, with_restart: bool) -> Result:
+def run(station_count: int, *, with_memory: bool, with_restart: bool) -> Result:
     """Measure one of the two, or both in one house."""
-    figures = asyncio.run(_measure(with_memory=with_memory, with_restart=with_restart))
+    figures = asyncio.run(_measure(station_count, with_memory=with_memory, with_restart=with_restart))
     tables = []
     if with_memory:
         heads = (

@@ -38,8 +38,8 @@ async def _load(running: House, fleet: Process, kind: str, rate_per_s: float) ->
     }
 
 
-async def _measure() -> dict[str, Any]:
-    async with house(STATION_COUNT) as running, running.fleet() as fleet:
+async def _measure(station_count: int) -> dict[str, Any]:
+    async with house(station_count) as running, running.fleet() as fleet:
         await fleet.ask("connect", stations=running.stations, spread_s=0.0)
         await running.settled(SETTLE_TIMEOUT_S)
         await fleet.ask("start_sessions")
@@ -50,13 +50,13 @@ async def _measure() -> dict[str, Any]:
             rows.append(await _load(running, fleet, kind, rows[-1]["per_s"] / 2))
         durable = [await running.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")]
         doubted_count = await running.value("SELECT count(*) FROM quarantine")
-    return {"stations": STATION_COUNT, "durable": durable, "quarantined": doubted_count, "loads": rows}
+    return {"stations": station_count, "durable": durable, "quarantined": doubted_count, "loads": rows}
 
 
-def run() -> Result:
+def run(station_count: int) -> Result:
     """Measure every load."""
-    figures = asyncio.run(_measure())
+    figures = asyncio.run(_measure(station_count))
     heads = ("messages", "load", "a second", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "fleet µs", "commits")
     rows = [tuple(row.values()) for row in figures["loads"]]
-    title = f"{STATION_COUNT} stations, durable; CPU of each process and commits per message"
+    title = f"{station_count} stations, durable; CPU of each process and commits per message"
     return Result(figures, [Table(title, heads, rows)])
