@@ -3,12 +3,12 @@
 What OCPP 2.0.1 stations say beside their values, that the session goes on (`SessionUpdated`), is recorded along.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 
 from app.bus.subjects import site_changed
 from app.domain.facts import Fact, Metered, SessionUpdated
@@ -27,7 +27,7 @@ from app.store.session import (
     remember_messages,
 )
 from app.store.site import SiteRow
-from app.store.specs import evse_spec
+from app.store.specs import evse_spec, places
 from app.store.station import EvseRow, StationRow, lock_evses_at, quarantine
 
 LIVE = timedelta(minutes=5)
@@ -72,7 +72,7 @@ async def record_metered(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[s
     planner hears of it when power changed materially or a session has what it needs. Updates move the activity of
     sessions that we know, each once. Stations that are not provisioned are ignored.
     """
-    specs = await _specs(tx, {station_id for station_id, _ in batch})
+    specs = await places(tx.session, {station_id for station_id, _ in batch})
     known = await _placed(tx, [(station_id, fact) for station_id, fact in batch if station_id in specs])
     updates = await _new_updates(tx, known)
     await insert_meter_values(tx.session, [row for station_id, fact in known for row in _values(station_id, fact)])
@@ -85,7 +85,7 @@ async def record_metered(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[s
             updates.remove((station_id, _key(fact)))
             metering.update(station_id, fact)
     metering.write()
-    await _note_seen(tx, {station_id for station_id, _ in known})
+    await note_seen(tx, [specs[station_id][0] for station_id in {station_id for station_id, _ in known}])
     return metering.doubts
 
 
@@ -175,11 +175,17 @@ class _Metering:
         await quarantine(self._tx.session, station_id, self._tx.now, "Metered", reason, payload_of(fact))
 
 
-async def _note_seen(tx: Tx, station_ids: set[str]) -> None:
+async def note_seen(tx: Tx, stations: Collection[StationRow]) -> None:
     """Note that the stations are alive, to the minute."""
     is_stale = or_(StationRow.last_seen_at.is_(None), StationRow.last_seen_at < tx.now - SEEN_STEP)
-    statement = update(StationRow).where(StationRow.station_id.in_(station_ids), is_stale)
-    await tx.session.execute(statement.values(last_seen_at=tx.now).execution_options(synchronize_session=False))
+    station_ids = [row.station_id for row in stations if _is_stale(row, tx.now)]
+    if station_ids:
+        statement = update(StationRow).where(StationRow.station_id.in_(station_ids), is_stale)
+        await tx.session.execute(statement.values(last_seen_at=tx.now).execution_options(synchronize_session=False))
+
+
+def _is_stale(row: StationRow, now: datetime) -> bool:
+    return row.last_seen_at is None or row.last_seen_at < now - SEEN_STEP
 
 
 async def _placed(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[tuple[str, Running]]:
@@ -208,12 +214,6 @@ async def _new_updates(tx: Tx, batch: Sequence[tuple[str, Running]]) -> set[Name
         if isinstance(fact, SessionUpdated)
     ]
     return await remember_messages(tx.session, rows) if rows else set()
-
-
-async def _specs(tx: Tx, station_ids: set[str]) -> dict[str, tuple[StationRow, SiteRow]]:
-    query = select(StationRow, SiteRow).join(SiteRow, SiteRow.site_id == StationRow.site_id)
-    rows = await tx.session.execute(query.where(StationRow.station_id.in_(station_ids)))
-    return {station.station_id: (station, site) for station, site in rows}
 
 
 async def _sessions(

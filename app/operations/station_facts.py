@@ -5,8 +5,6 @@ Repeating a message changes nothing, odd ones are quarantined and answered: bad 
 
 from collections.abc import Sequence
 
-from sqlalchemy import update
-
 from app.bus.subjects import site_limits, station_onboarding, station_orders
 from app.domain.errors import NotFound
 from app.domain.facts import (
@@ -28,11 +26,11 @@ from app.domain.facts import (
 )
 from app.operations import device_model, session_facts, station_events
 from app.operations.hearing import Hearing
-from app.operations.metering import record_metered
+from app.operations.metering import note_seen, record_metered
 from app.operations.transaction import Tx
 from app.store.base import stored_text
-from app.store.site import SiteRow
-from app.store.station import StationRow, lock_evses
+from app.store.specs import places
+from app.store.station import lock_evses
 
 LONGEST_FAULT_COUNT = LONGEST_NAME_COUNT = 100
 
@@ -40,17 +38,11 @@ LONGEST_FAULT_COUNT = LONGEST_NAME_COUNT = 100
 async def record_facts(tx: Tx, station_id: str, facts: Sequence[Fact]) -> Recorded:
     """Record what a station told us, in its order, and return what to answer. Raises NotFound for no such station."""
     evses = await lock_evses(tx.session, station_id)
-    station = await tx.session.get(StationRow, station_id, populate_existing=True)
-    if station is None:
+    place = (await places(tx.session, {station_id})).get(station_id)
+    if place is None:
         raise NotFound("there is no such station", field="station_id")
-    site = await tx.session.get_one(SiteRow, station.site_id)
-    hearing = Hearing(tx, station, site, evses)
-    await tx.session.execute(
-        update(StationRow)
-        .where(StationRow.station_id == station_id)
-        .values(last_seen_at=tx.now)
-        .execution_options(synchronize_session=False)
-    )
+    hearing = Hearing(tx, *place, evses)
+    await note_seen(tx, [hearing.station])
     for fact in facts:
         await _record(hearing, fact)
     return hearing.recorded()

@@ -1,7 +1,8 @@
 """Rows of sites and EVSEs as the values that the pure rooms take."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.errors import NotFound
@@ -43,3 +44,10 @@ async def read_site(session: AsyncSession, site_id: str) -> tuple[SiteRow, Seque
         raise NotFound("there is no such site", field="site_id")
     rows = await evses_of_site(session, site_id)
     return site, [(evse, evse_spec(evse, station, site)) for evse, station in rows]
+
+
+async def places(session: AsyncSession, station_ids: Collection[str]) -> dict[str, tuple[StationRow, SiteRow]]:
+    """Return these stations with their sites, as far as they are provisioned."""
+    query = select(StationRow, SiteRow).join(SiteRow, SiteRow.site_id == StationRow.site_id)
+    query = query.where(StationRow.station_id.in_(station_ids)).execution_options(populate_existing=True)
+    return {station.station_id: (station, site) for station, site in await session.execute(query)}
