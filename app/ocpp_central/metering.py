@@ -25,6 +25,11 @@ def believable_evse(number: int | None) -> int | None:
     return number if number is not None and 0 <= number <= HIGHEST_EVSE_NUMBER else None
 
 
+def is_believable_wh(register_wh: float | None) -> bool:
+    """Whether a register that a transaction message names outside of its meter values can be meant."""
+    return register_wh is not None and 0 <= register_wh <= samples.HIGHEST
+
+
 def metered(
     message: Message, values: list[Any], evse_number: int, station_ref: str | None, read_raw: RawReader
 ) -> Iterator[Fact]:

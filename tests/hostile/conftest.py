@@ -18,7 +18,7 @@ OPTIONS = CentralOptions(
     port=0,
     call_timeout_s=5.0,
     send_timeout_s=5.0,
-    open_timeout_s=1.5,
+    open_timeout_s=5.0,
     close_timeout_s=1.0,
     boot_wait_s=0.3,
     failure_limit_count=3,
@@ -39,7 +39,7 @@ async def house(postgres_url: str, template: str) -> AsyncIterator[House]:
         await add_driver(tx)
     central = Central(transactions, bus, OPTIONS)
     async with central.serving():
-        yield House(central, transactions)
+        yield House(central, transactions, bus)
     await engine.dispose()
     await execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 

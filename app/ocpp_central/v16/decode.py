@@ -16,7 +16,7 @@ from app.domain.facts import (
     TokenPresented,
 )
 from app.ocpp_central.dialect import Message, list_of, text_of, whole_of
-from app.ocpp_central.metering import UNKNOWN_EVSE, believable_evse, business_key, metered
+from app.ocpp_central.metering import UNKNOWN_EVSE, believable_evse, business_key, is_believable_wh, metered
 from app.ocpp_central.moments import OLDEST_LIVE, believe, is_replay
 from app.ocpp_central.repair import as_number
 from app.ocpp_central.rpc import Problem, Refusal
@@ -92,7 +92,7 @@ def start(message: Message) -> tuple[Fact, ...]:
     doubts = [moment.doubt] if moment.doubt else []
     if "timestamp" not in payload:
         doubts.append("a start without a timestamp")
-    if register_wh is None or register_wh < 0:
+    if not is_believable_wh(register_wh):
         doubts.append("a start without a believable register")
         register_wh = None
     number = believable_evse(connector)
@@ -131,7 +131,7 @@ def stop(message: Message) -> tuple[Fact, ...]:
     doubts = [moment.doubt] if moment.doubt else []
     if "timestamp" not in payload:
         doubts.append("a stop without a timestamp")
-    if register_wh is None or register_wh < 0:
+    if not is_believable_wh(register_wh):
         doubts.append("a stop without a believable register")
         register_wh = None
     values = metered(message, list_of(payload, "transactionData"), UNKNOWN_EVSE, ref, _raw)
