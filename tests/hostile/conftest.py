@@ -22,6 +22,9 @@ OPTIONS = CentralOptions(
     close_timeout_s=1.0,
     boot_wait_s=0.3,
     failure_limit_count=3,
+    message_rate_per_s=100.0,
+    message_burst_count=500,
+    flood_patience_s=2.0,
 )
 
 
