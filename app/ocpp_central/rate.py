@@ -7,7 +7,7 @@ class RateBound:
     """A message takes one from the bucket; who finds it empty is read later, not refused.
 
     The bucket is refilled by the real clock, or by business time where that runs faster (a simulated day). A station
-    that keeps it empty for `patience_s` without a break is flooding.
+    that keeps it empty for `patience_s` without a break (until it is half full again) is flooding.
     """
 
     def __init__(self, rate_per_s: float, burst_count: int, patience_s: float) -> None:
@@ -25,9 +25,10 @@ class RateBound:
             passed_s = max(now_s - self._refilled_s, (now - self._refilled_at).total_seconds(), 0.0)
             self._left = min(self._burst_count, self._left + passed_s * self._rate_per_s)
         self._refilled_s, self._refilled_at = now_s, now
+        if self._left >= self._burst_count / 2:
+            self._empty_since_s = None
         self._left -= 1
         if self._left >= 0:
-            self._empty_since_s = None
             return 0.0
         if self._empty_since_s is None:
             self._empty_since_s = now_s

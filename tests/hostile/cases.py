@@ -94,10 +94,9 @@ class Silence:
 
 @dataclass(frozen=True)
 class Closed:
-    """The connection is closed with this code, and without an answer before that unless it is not `is_first`."""
+    """The connection is closed with this code, and without an answer before that."""
 
     code: int
-    is_first: bool = True
 
 
 Input = Ask | Text | Binary | Parts | Wire
@@ -239,9 +238,9 @@ class Player:
                 assert len(frame[3]) <= 255, frame
             case Silence():
                 await self.is_served()
-            case Closed(code, is_first):
+            case Closed(code):
                 assert (await self.charger.closed())[0] == code
-                assert self.charger.frames.empty() or not is_first
+                assert self.charger.frames.empty()
 
     async def is_served(self) -> None:
         """A heartbeat is answered next, and with nothing before it."""

@@ -136,7 +136,6 @@ ROWS: tuple[Row, ...] = (
         (Wire(masked(Opcode.TEXT, b'[3,"never",{}]') * 3000), Closed(1008)),
         counts=None,
     ),
-    *both("a flood of calls", (Wire(masked(Opcode.TEXT, BEAT.encode()) * 3000), Closed(1008, is_first=False))),
     *ends(
         "a frame beyond the bound",
         (Text(json.dumps([2, "a", "DataTransfer", {"vendorId": BEYOND_THE_BOUND}])), Closed(1009)),

@@ -6,6 +6,7 @@ from cases import V16, V201, Ask, Refused, Result, Row, both
 from spellings import GONE, POWER, authorize, boot, event, meter, start, status, stop, value
 
 UNKNOWN_TOKEN = {"idTagInfo": {"status": "Invalid"}}
+NO_TOKEN = "an authorisation without a token"
 NO_SESSION = "the end of an unknown session"
 
 
@@ -85,20 +86,6 @@ ROWS: tuple[Row, ...] = (
     *only(V201, "1.6's StartTransaction", start(), Refused("NotImplemented"), refused_not_implemented=1),
     # refused: nothing can be answered without what is missing
     *refused(
-        V16, "an authorization of nobody", authorize(V16, idTag=GONE), "OccurenceConstraintViolation", "occurrence"
-    ),
-    *refused(V16, "an authorization of a number", authorize(V16, idTag=5), "TypeConstraintViolation", "type"),
-    *refused(
-        V16, "an authorization of an object", authorize(V16, idTag={"$ne": None}), "TypeConstraintViolation", "type"
-    ),
-    *refused(
-        V16,
-        "a token of 10,000 characters",
-        authorize(V16, idTag="x" * 10_000),
-        "PropertyConstraintViolation",
-        "property",
-    ),
-    *refused(
         V201, "an authorization of nobody", authorize(V201, idToken=GONE), "OccurrenceConstraintViolation", "occurrence"
     ),
     *refused(V201, "a token as bare text", authorize(V201, idToken="x"), "TypeConstraintViolation", "type"),
@@ -110,7 +97,6 @@ ROWS: tuple[Row, ...] = (
         repair_tolerated_enum=1,
     ),
     *refused(V16, "a start without a connector", start(connectorId=GONE), "OccurenceConstraintViolation", "occurrence"),
-    *refused(V16, "a data transfer of nobody", Ask("DataTransfer", {}), "OccurenceConstraintViolation", "occurrence"),
     *only(
         V201,
         "a data transfer of nobody",
@@ -134,6 +120,39 @@ ROWS: tuple[Row, ...] = (
     ),
     *refused(V201, "an event of an unknown kind", event("Exploded"), "PropertyConstraintViolation", "property"),
     # repaired
+    *only(
+        V16,
+        "an authorization of nobody",
+        authorize(V16, idTag=GONE),
+        Result(UNKNOWN_TOKEN),
+        NO_TOKEN,
+        repair_tolerated_required=1,
+    ),
+    *only(
+        V16, "an authorization of a number", authorize(V16, idTag=5), Result(UNKNOWN_TOKEN), repair_number_for_text=1
+    ),
+    *only(
+        V16,
+        "an authorization of an object",
+        authorize(V16, idTag={"$ne": None}),
+        Result(UNKNOWN_TOKEN),
+        NO_TOKEN,
+        repair_tolerated_type=1,
+    ),
+    *only(
+        V16,
+        "a token of 10,000 characters",
+        authorize(V16, idTag="x" * 10_000),
+        Result(UNKNOWN_TOKEN),
+        repair_text_shortened=1,
+    ),
+    *only(
+        V16,
+        "a data transfer of nobody",
+        Ask("DataTransfer", {}),
+        Result({"status": "UnknownVendorId"}),
+        repair_tolerated_required=1,
+    ),
     *heard(V16, "a heartbeat with a body", Ask("Heartbeat", {"x": {"y": [1]}}), unknown_property_dropped=1),
     *heard(V201, "a heartbeat with a body", Ask("Heartbeat", {"x": {"y": [1]}}), unknown_property_dropped=1),
     *heard(

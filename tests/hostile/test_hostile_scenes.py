@@ -80,6 +80,18 @@ async def test_three_statuses_within_a_millisecond_are_answered_in_order(house, 
 
 
 @BOTH
+async def test_a_flood_of_calls_is_answered_one_after_the_other(house, neighbours, version):
+    station_id = await house.new_station(version)
+    async with at_table(house, version, station_id) as charger:
+        charger.socket.transport.write(
+            b"".join(masked(Opcode.TEXT, b'[2,"f%d","Heartbeat",{}]' % number) for number in range(300))
+        )
+        for number in range(300):
+            assert (await charger.frame())[:2] == [3, f"f{number}"]
+    neighbours.unharmed()
+
+
+@BOTH
 async def test_calls_that_were_sent_without_waiting_for_answers_are_recorded_and_answered_in_order(
     house, neighbours, version
 ):
