@@ -172,7 +172,7 @@ ROWS: tuple[Row, ...] = (
     ),
     # tokens
     *said("a token in SQL", V16, authorize(V16, idTag="' OR 1=1 --"), answer=INVALID_16),
-    *said("an empty token", V16, authorize(V16, idTag=""), answer=INVALID_16),
+    *said("an empty token", V16, authorize(V16, idTag=""), "an authorisation without a token", answer=INVALID_16),
     *said("a token of blanks", V16, authorize(V16, idTag="   "), answer=INVALID_16),
     *said("a token of line ends and escapes", V16, authorize(V16, idTag="\r\n\x1b[31mroot"), answer=INVALID_16),
     *said(

@@ -47,7 +47,6 @@ ROWS: tuple[Row, ...] = (
         boot(V16),
         end(meterStop=1600, reason="PowerLoss"),
         sessions=({"delivered_wh": 500},),
-        quarantine=("another end of a session that is over",),
     ),
     row(
         V16,
