@@ -42,7 +42,7 @@ RECORDED = st.builds(
     is_taken=st.booleans(),
 )
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
