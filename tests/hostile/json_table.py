@@ -74,7 +74,7 @@ ROWS: tuple[Row, ...] = (
     *only_16(
         "a data object where 1.6 wants text",
         transfer('{"a":1}'),
-        Refused("TypeConstraintViolation"),
-        counts={"refused_type": 1},
+        TRANSFERRED,
+        counts={"repair_tolerated_type": 1},
     ),
 )
