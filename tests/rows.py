@@ -55,7 +55,11 @@ async def add_station(tx: Tx, station_id: str = "cp1", site_id: str = "north", e
     await tx.session.flush()
     rows = [
         EvseRow(
-            station_id=station_id, evse_number=number, max_current_a=32.0, phase_count=1, default_verified_at=tx.now
+            station_id=station_id,
+            evse_number=number,
+            max_current_a=32.0,
+            phase_count=1,
+            default_verified_at=tx.now - timedelta(minutes=1),
         )
         for number in range(1, evses + 1)
     ]

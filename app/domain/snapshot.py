@@ -44,9 +44,10 @@ class EvseSpec:
     """One EVSE.
 
     `w_per_a` is the power of one ampere per phase; `min_power_w` the smallest usable power (6 A for AC);
-    `safe_power_w` what its default profile allows without a controller; `is_verified` whether that is proven;
-    `is_online` whether a socket of its station is up; `is_controllable` whether it can hold a lease, without which it
-    gets nothing above its safe power (site-limit rule R6).
+    `safe_power_w` what its default profile allows without a controller; `is_verified` whether that is proven, and
+    `verified_at` since when (the car may need SETTLE to come down to it); `is_online` whether a socket of its station
+    is up; `is_controllable` whether it can hold a lease, without which it gets nothing above its safe power (site-limit
+    rule R6).
     """
 
     evse_id: int
@@ -60,6 +61,7 @@ class EvseSpec:
     is_verified: bool
     is_online: bool
     is_controllable: bool = True
+    verified_at: datetime | None = None
 
     @property
     def is_ready(self) -> bool:

@@ -60,8 +60,9 @@ async def allocate_site(tx: Tx, site_id: str) -> datetime:
     site, evses = site_spec(row), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
     rows = await open_limits(tx.session, site_id)
-    ledgers = {evse.evse_id: ledger_of(evse, rows) for evse in evses}
+    ledgers = {evse.evse_id: ledger_of(evse, rows, tx.now, site.settle) for evse in evses}
     targets, retry_at = await _targets(tx, site, rows)
+    retry_at += [at for evse in evses if (at := settled_at(evse, site.settle)) is not None and at > tx.now]
     allocation = allocate(site, evses, ledgers, targets, tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
     await close_limits(tx.session, [row.order_no for row in rows if row.order_no not in still_open])
@@ -78,10 +79,20 @@ async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
     await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
 
 
-def ledger_of(evse: EvseSpec, rows: Sequence[LimitRow]) -> EvseLedger:
-    """Return what may be in force at an EVSE, from its site's open entries."""
+def ledger_of(evse: EvseSpec, rows: Sequence[LimitRow], now: datetime, settle: timedelta) -> EvseLedger:
+    """Return what may be in force at an EVSE, from its site's open entries.
+
+    A default that was just proven counts only after SETTLE: until then the car may still come down (rule R4).
+    """
     entries = tuple(_entry(row) for row in rows if row.evse_id == evse.evse_id)
-    return EvseLedger(evse.evse_id, evse.nameplate_w, evse.safe_power_w if evse.is_verified else None, entries)
+    settles_at = settled_at(evse, settle)
+    default_w = evse.safe_power_w if settles_at is not None and now >= settles_at else None
+    return EvseLedger(evse.evse_id, evse.nameplate_w, default_w, entries)
+
+
+def settled_at(evse: EvseSpec, settle: timedelta) -> datetime | None:
+    """Return from when on the EVSE's proven default counts; None while it is not proven."""
+    return None if evse.verified_at is None else evse.verified_at + settle
 
 
 def _entry(row: LimitRow) -> LimitEntry:

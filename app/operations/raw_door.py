@@ -69,9 +69,10 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     site_row, pairs = await read_site(tx.session, station.site_id)
     evses = [spec for _, spec in pairs]
     rows = await open_limits(tx.session, station.site_id)
-    ledgers = {evse.evse_id: limits.ledger_of(evse, rows) for evse in evses}
+    site = site_spec(site_row)
+    ledgers = {evse.evse_id: limits.ledger_of(evse, rows, tx.now, site.settle) for evse in evses}
     busy = await station_queries.running_sessions(tx.session, [evse.evse_id for evse in evses])
-    verdict = judge(site_spec(site_row), evses, ledgers, busy, station.station_id, changes, tx.now)
+    verdict = judge(site, evses, ledgers, busy, station.station_id, changes, tx.now)
     if isinstance(verdict, Barred):
         raise CommandRefused(_advice(verdict), missing_w=verdict.missing_w)
     return verdict

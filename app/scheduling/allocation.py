@@ -58,7 +58,7 @@ def allocate(
     blocked = False
     for evse in sorted(evses, key=lambda each: each.evse_id):
         target = targets.get(evse.evse_id)
-        if target is None or target.in_flight or not evse.is_ready:
+        if target is None or target.in_flight or not evse.is_ready or ledgers[evse.evse_id].default_w is None:
             continue
         wanted_w = _usable_w(target.target_w, evse)
         current_w = base_w(ledgers[evse.evse_id]) if target.accepted is None else target.accepted.power_w

@@ -34,6 +34,7 @@ def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
         is_verified=evse.default_verified_at is not None,
         is_online=station.connection_id is not None,
         is_controllable=station.takes_leases,
+        verified_at=evse.default_verified_at,
     )
 
 

@@ -252,6 +252,26 @@ async def test_an_unproven_station_counts_with_its_nameplate(park, transactions)
     assert [order.power_w for order in await park.take()] == [3600.0]
 
 
+async def test_a_default_that_was_just_proven_frees_its_headroom_and_gets_orders_only_after_settle_r4(
+    park, transactions, clock
+):
+    await park.arrive("cp1", "cp2")
+    await park.want(cp1=6400.0, cp2=3000.0)
+    async with transactions() as tx:
+        await tx.session.execute(update(EvseRow).where(EvseRow.station_id == "cp2").values(default_verified_at=None))
+    await park.allocate()
+    assert [order.power_w for order in await park.take("cp1")] == [3600.0]
+    async with transactions() as tx:
+        await limits.record_default(tx, "cp2", 1, is_verified=True)
+    clock.advance(seconds=11)
+    wake_at = await park.allocate()
+    assert await park.take("cp2") == ()
+    assert wake_at <= clock.now() + timedelta(seconds=5)
+    clock.advance(seconds=1)
+    await park.allocate()
+    assert [order.power_w for order in await park.take("cp2")] == [3000.0]
+
+
 async def test_orders_of_an_ended_session_and_of_an_old_lease_are_never_sent(park, transactions, clock):
     await park.arrive("cp1", "cp2")
     await park.want(cp1=3000.0, cp2=3000.0)
