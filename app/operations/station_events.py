@@ -25,6 +25,7 @@ JOB_KINDS = {
     ReportKind.MONITORS: "monitors",
     ReportKind.CUSTOMER_INFORMATION: "customer_information",
 }
+IDLE = "Idle"
 PARTS = {ReportKind.PROFILES, ReportKind.MONITORS, ReportKind.CUSTOMER_INFORMATION}
 ENDS = {
     "Installed",
@@ -75,9 +76,12 @@ async def events(tx: Tx, station_id: str, kind: ReportKind | None, page: PageAsk
 
 
 async def _tell_job(hearing: Hearing, fact: StationReported) -> None:
-    """Note a job's progress. Without a request id (OCPP 1.6) the newest job of that kind is meant."""
+    """Note a job's progress. Without a request id (OCPP 1.6) the newest job of that kind is meant.
+
+    "Idle" answers a trigger: it says that nothing is going on, and so nothing of a job.
+    """
     kind = JOB_KINDS.get(fact.kind)
-    if kind is None:
+    if kind is None or fact.name == IDLE:
         return
     query = select(StationJobRow).where(StationJobRow.station_id == hearing.station.station_id)
     query = query.where(StationJobRow.kind == kind)

@@ -27,7 +27,8 @@ def wanted(needs: Needs) -> tuple[Wanted, ...]:
     """Return what a station is set to.
 
     Metering first (§9.1.17 to §9.1.19): nothing else is worth as much. Transaction messages are tried five times, each
-    time 30 s later than the last (§4.8, §9.1.27, §9.1.28). Offline only cards that the station knows may charge.
+    time 30 s later than the last (§4.8, §9.1.27, §9.1.28). Offline any card may charge at the safe current, for an
+    outage must leave no commuter behind; our answer to the replayed start ends the session of one that is not ours.
     """
     return (
         Wanted("MeterValuesSampledData", MEASURANDS, Kind.LIST, is_needed=True),
@@ -38,7 +39,7 @@ def wanted(needs: Needs) -> tuple[Wanted, ...]:
         Wanted("HeartbeatInterval", str(needs.heartbeat_interval_s), Kind.NUMBER),
         Wanted("WebSocketPingInterval", str(needs.ping_interval_s), Kind.NUMBER, is_optional=True),
         Wanted("LocalAuthorizeOffline", "true", Kind.FLAG),
-        Wanted("AllowOfflineTxForUnknownId", "false", Kind.FLAG, is_optional=True),
+        Wanted("AllowOfflineTxForUnknownId", "true", Kind.FLAG, is_optional=True),
         Wanted("StopTransactionOnInvalidId", "true", Kind.FLAG),
         Wanted("StopTransactionOnEVSideDisconnect", "true", Kind.FLAG),
         Wanted("SampledDataSignReadings", "false", Kind.FLAG, is_optional=True),

@@ -36,7 +36,8 @@ def wanted(needs: Needs) -> tuple[Wanted, ...]:
 
     Metering (J02) first. TransactionEvents are tried five times, each time later than the last (E13.FR.02); the
     back-off of reconnects is spread (part 4, §5.3) so that a thousand stations do not come back at once. A session must
-    begin before power flows, and not end because a pause stops it: only such start and stop points are changed.
+    begin before power flows, and not end because a pause stops it: only such start and stop points are changed. Offline
+    any card may charge at the safe current: our answer to the replayed start ends the session of one that is not ours.
     """
     return (
         Wanted("SampledDataCtrlr.TxUpdatedMeasurands", MEASURANDS, Kind.LIST, is_needed=True),
@@ -47,7 +48,7 @@ def wanted(needs: Needs) -> tuple[Wanted, ...]:
         Wanted("AlignedDataCtrlr.Interval", "0", Kind.NUMBER),
         *_communication(needs),
         Wanted("AuthCtrlr.LocalAuthorizeOffline", "true", Kind.FLAG),
-        Wanted("AuthCtrlr.OfflineTxForUnknownIdEnabled", "false", Kind.FLAG, is_optional=True),
+        Wanted("AuthCtrlr.OfflineTxForUnknownIdEnabled", "true", Kind.FLAG, is_optional=True),
         Wanted("TxCtrlr.StopTxOnInvalidId", "true", Kind.FLAG),
         Wanted("TxCtrlr.StopTxOnEVSideDisconnect", "true", Kind.FLAG),
         Wanted("TxCtrlr.TxStartPoint", "Authorized", Kind.LIST, fits=starts_in_time),
