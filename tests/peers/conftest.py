@@ -21,10 +21,11 @@ TOKEN = "04A1B2C3D4"
 
 @dataclass(frozen=True)
 class Served:
-    """The running server: its API with the operator's token, and where stations connect."""
+    """The running server: its API with the operator's token, where stations connect, and a driver's card."""
 
     api: httpx.Client
     ocpp_url: str
+    token: str = TOKEN
 
     def adopt(self, station_id: str, dialect: str) -> str:
         """Provision a station with one EVSE; return its key."""

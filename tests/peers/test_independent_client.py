@@ -4,7 +4,6 @@ import json
 import subprocess
 
 import pytest
-from conftest import TOKEN
 from tools import client_command, required
 
 pytestmark = pytest.mark.system
@@ -25,7 +24,7 @@ def test_a_strict_client_of_another_make_charges_under_our_limit(command, served
     key = served.adopt(station_id, subprotocol)
     setting, read = READS[subprotocol]
     player = subprocess.Popen(
-        [*command, served.ocpp_url, station_id, key, subprotocol, TOKEN],
+        [*command, served.ocpp_url, station_id, key, subprotocol, served.token],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
