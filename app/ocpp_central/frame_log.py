@@ -1,7 +1,8 @@
 """The message log's writing side: sessions note frames in memory, one writer stores them behind the messages.
 
 Noting never waits and never fails: where the queue is full or the database is away, frames are dropped and counted,
-and the station's log says how many. Secrets are taken out before a frame enters the queue (see `redaction`).
+and the station's log says how many. The writer takes secrets out just before it stores a frame (see `redaction`), so
+that no answer waits for that. Nothing else sees the queue: who reads or follows the log reads the table.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import contextlib
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -23,6 +26,8 @@ from app.operations.transaction import Transactions
 log = structlog.get_logger()
 
 CAPACITY_COUNT = 10_000
+MOST_CHARACTERS_COUNT = 32 * 2**20
+REDACTED_AT_ONCE_COUNT = 20
 MOST_TOGETHER_COUNT = 500
 PATIENCE_S = 0.5
 PAUSE_S = 5.0
@@ -32,13 +37,32 @@ MOST_TRIMMED_COUNT = 20
 MOST_ASKED_COUNT = 64
 
 
+@dataclass(slots=True, repr=False)
+class Noted:
+    """A frame as it went over the wire, secrets and all: never stored, shown or logged like this."""
+
+    station_id: str
+    at: datetime
+    direction: str
+    kind: str
+    action: str
+    message_id: str
+    text: str | bytes
+
+    def redacted(self) -> LoggedFrame:
+        """Return what may be stored."""
+        shown = bounded(str(self.text)) if self.kind == "event" else redacted(self.text)
+        return LoggedFrame(self.station_id, self.at, self.direction, self.kind, self.action, self.message_id, shown)
+
+
 class FrameLog:
     """The queue and its writer, which works while `writing()` lasts. `keep_count` frames of a station stay; 0: none."""
 
     def __init__(self, transactions: Transactions, keep_count: int) -> None:
         self._transactions = transactions
         self._keep_count = keep_count
-        self._queue: deque[LoggedFrame] = deque()
+        self._queue: deque[Noted] = deque()
+        self._queued_count = 0  # characters
         self._some = asyncio.Event()
         self._missed: Counter[str] = Counter()
         self._untrimmed: Counter[str] = Counter()
@@ -52,16 +76,15 @@ class FrameLog:
         """How many frames were dropped since the last ones were stored."""
         return self._missed.total()
 
-    def has_room(self, station_id: str) -> bool:
-        """Whether the station's next frame can be queued; counts it as missed where the queue is full."""
-        if len(self._queue) < CAPACITY_COUNT:
-            return self._keep_count > 0
-        self._missed[station_id] += 1
-        return False
-
-    def add(self, frame: LoggedFrame) -> None:
-        """Queue a frame that there is room for."""
+    def note(self, frame: Noted) -> None:
+        """Queue a frame; it counts as missed where the queue is full."""
+        if self._keep_count <= 0:
+            return
+        if len(self._queue) >= CAPACITY_COUNT or self._queued_count > MOST_CHARACTERS_COUNT:
+            self._missed[frame.station_id] += 1
+            return
         self._queue.append(frame)
+        self._queued_count += len(frame.text)
         self._some.set()
 
     @asynccontextmanager
@@ -91,7 +114,7 @@ class FrameLog:
 
     async def _write(self) -> bool:
         """Store the next frames, and what was missed before them; return whether that went well."""
-        together = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER_COUNT))]
+        together = await self._next()
         missed, self._missed = self._missed, Counter()
         notes = [self._gap(station_id, count) for station_id, count in missed.items()]
         written = Counter(frame.station_id for frame in together)
@@ -112,6 +135,17 @@ class FrameLog:
         for station_id in due:
             del self._untrimmed[station_id]
         return True
+
+    async def _next(self) -> list[LoggedFrame]:
+        """Take the next frames from the queue, without their secrets; answers get their turn in between."""
+        together: list[LoggedFrame] = []
+        while self._queue and len(together) < MOST_TOGETHER_COUNT:
+            frame = self._queue.popleft()
+            self._queued_count -= len(frame.text)
+            together.append(frame.redacted())
+            if len(together) % REDACTED_AT_ONCE_COUNT == 0:
+                await asyncio.sleep(0)
+        return together
 
     def _gap(self, station_id: str, count: int) -> LoggedFrame:
         at = self._transactions.clock.now()
@@ -159,6 +193,4 @@ class StationFrames:
         self._note("in", "event", name, "", text)
 
     def _note(self, direction: str, kind: str, action: str, message_id: str, text: str | bytes) -> None:
-        if self._log.has_room(self._station_id):
-            shown = bounded(str(text)) if kind == "event" else redacted(text)
-            self._log.add(LoggedFrame(self._station_id, self._clock.now(), direction, kind, action, message_id, shown))
+        self._log.note(Noted(self._station_id, self._clock.now(), direction, kind, action, message_id, text))

@@ -1,13 +1,17 @@
 """What the message log may keep of a frame: no secret, tokens by their last four characters, certificates abbreviated.
 
-Cheap for most frames: only what contains one of `TRIGGERS` is looked at closely, parsed and spelled again. What then
-is no well-formed OCPP-J frame is withheld but for its head: when in doubt, cut. Pure; nothing here raises.
+Cheap for most frames: only what contains one of `TRIGGERS` is looked at closely, that is parsed. A card's token in the
+usual place is then masked in the text; where anything else might be secret too, the frame is walked through and spelled
+again. What is no well-formed OCPP-J frame is withheld but for its head: when in doubt, cut. Pure; nothing here raises.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import orjson
+
+from app.ocpp_central.rpc import may_be_deep
 
 TRIGGERS = (
     "idtag",
@@ -33,6 +37,8 @@ TRIGGERS = (
     "pnc",
     "vpn",
 )
+# What the walk also knows by itself: a text without these and without triggers is left by it as it is.
+BESIDES = ("apn", "emaid", "basic", "signature", "ocspresult", "generatedat")
 LONGEST_LOGGED_COUNT = 4000
 MOST_NODES_COUNT = 1500
 DEEPEST_NESTING = 24
@@ -42,6 +48,13 @@ SHOWN_TOKEN_COUNT = 4
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 CALL_LENGTH, RESULT_LENGTH = 4, 3
 
+MOST_SHAPES_COUNT = 1000
+LONGEST_MASKED_COUNT = 2 * MOST_NODES_COUNT - 100  # no node is shorter than two characters: all of them are walked
+
+AS_LOWER = bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 123)))
+NO_LETTERS = b"0123456789."
+HEX_ID = re.compile(r'\[[234], ?"[0-9a-fA-F-]{1,36}",')
+HEX_REF = re.compile(r'"transactionId": ?"[0-9a-fA-F-]{1,36}"')
 HEAD = re.compile(r'\s*\[\s*\d\s*,\s*"[^"\\]{1,36}"\s*(,\s*"[A-Za-z]{1,50}"\s*)?,')
 SECRET_NAME = re.compile(
     r"pass(word|wd|phrase|code)|secret|auth\w*key|basicauth|private|api_?key|(access|shared|encryption|wifi|wlan)\w*key"
@@ -54,6 +67,12 @@ SECRET_TEXT = re.compile(
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
+TOKEN_KINDS = "Central|eMAID|ISO14443|ISO15693|KeyCode|Local|MacAddress|NoAuthorization"  # noqa: S105 - kinds, no token
+KIND = rf'"type"\s*:\s*"(?:{TOKEN_KINDS})"'
+TOKEN = re.compile(
+    r'"id(?:(?:Tag|Token)Info"\s*:|Tag"\s*:\s*"([^"]*)"'
+    rf'|Token"\s*:\s*\{{\s*(?:{KIND}\s*,\s*)?"idToken"\s*:\s*"([^"]*)"\s*(?:,\s*{KIND}\s*)?\}})'
+)
 URL_LOGIN = re.compile(r"://.*@", re.DOTALL)
 URL_QUERY = re.compile(r"(\?|&)([^=&\s]*)=[^&\s#]*")
 TOKENS = {"idtag", "parentidtag", "idtoken", "groupidtoken", "additionalidtoken", "emaid"}
@@ -61,17 +80,40 @@ CERTIFICATES = ("cert", "csr", "exi", "ocspresult", "signature")
 NAMES_OF_VALUES = {"key", "name", "component", "variable", "readonly", "type", "mutability"}
 NAMES_OF_VALUES |= {"attributetype", "attributestatus", "persistent", "constant", "status"}
 SECRETS = {"vpn", "apn", "customeridentifier"}
+TOKEN_TYPES = set(TOKEN_KINDS.split("|"))
+SHAPED_TRIGGERS = tuple(trigger.encode() for trigger in TRIGGERS)
+SHAPED_WORDS = (*SHAPED_TRIGGERS, *(word.encode() for word in BESIDES))
 
 
 def redacted(text: str | bytes) -> str:
     """Return what may be logged of a frame, at most 4,000 characters and a mark of what was cut."""
     if isinstance(text, bytes):
         return f"(binary, {len(text)} bytes)"
-    lowered = text.lower()
-    for trigger in TRIGGERS:
-        if trigger in lowered:
-            return bounded(_looked_at(text))
-    return bounded(text)
+    return bounded(_looked_at(text) if has_any(_shape(text), SHAPED_TRIGGERS) else text)
+
+
+def _shape(text: str) -> bytes:
+    """Return a text in lower case without digits and dots, and without ids that are hexadecimal.
+
+    None of that is part of a trigger, and frames that differ in numbers, times and ids only have the same shape.
+    """
+    if (head := HEX_ID.match(text)) is not None:
+        text = text[head.end() :]
+    if (ref_at := text.find('"transactionId"')) >= 0 and (ref := HEX_REF.match(text, ref_at)) is not None:
+        text = text[:ref_at] + text[ref.end() :]
+    if text.isascii():
+        return text.encode().translate(AS_LOWER, NO_LETTERS)
+    return text.lower().encode("utf-8", "surrogatepass").translate(None, NO_LETTERS)
+
+
+def has_any(shape: bytes, words: tuple[bytes, ...]) -> bool:
+    """Whether a shape contains one of these words. Shapes of ordinary length are looked through once."""
+    return _has_any(shape, words) if len(shape) <= LONGEST_LOGGED_COUNT else _has_any.__wrapped__(shape, words)
+
+
+@lru_cache(MOST_SHAPES_COUNT)
+def _has_any(shape: bytes, words: tuple[bytes, ...]) -> bool:
+    return any(word in shape for word in words)
 
 
 def bounded(text: str) -> str:
@@ -88,10 +130,44 @@ def _looked_at(text: str) -> str:
         return _withheld(text)
     if not _is_well_formed(frame):
         return _withheld(text)
+    masked = _masked(text)
+    return walked(text, frame) if masked is None else masked
+
+
+def walked(text: str, frame: list[Any]) -> str:
+    """Return a well-formed frame without secrets, spelled again: the way for all that is not plain."""
     try:
         return orjson.dumps([*frame[:2], *_Walk().rest_of(frame)]).decode()
     except (orjson.JSONEncodeError, RecursionError):
         return _withheld(text)
+
+
+def _masked(text: str) -> str | None:
+    """Return a well-formed frame with its tokens masked in place; None where the walk might find more in it.
+
+    Without a backslash (a trigger) every `"` begins or ends a text, so that what `TOKEN` matches is a name with its
+    value; and what surrounds it is not secret, as no name there contains a trigger.
+    """
+    head = HEAD.match(text)
+    if head is None or len(text) > LONGEST_MASKED_COUNT or may_be_deep(text):
+        return None
+    kept, shown, at = [], [head.group()], head.end()
+    for found in TOKEN.finditer(text, at):
+        kept.append(text[at : found.start()])
+        shown.append(kept[-1])
+        shown.append(_mask(found))
+        at = found.end()
+    kept.append(text[at:])
+    shown.append(kept[-1])
+    left = "".join(kept).replace('"Authorized"', '""').replace('"StopAuthorized"', '""')
+    return None if has_any(_shape(left), SHAPED_WORDS) else "".join(shown)
+
+
+def _mask(found: re.Match[str]) -> str:
+    if found.lastindex is None:
+        return found[0]
+    begin, end = (place - found.start() for place in found.span(found.lastindex))
+    return f"{found[0][:begin]}{_last_of(found[found.lastindex])}{found[0][end:]}"
 
 
 def _withheld(text: str) -> str:
@@ -162,8 +238,7 @@ class _Walk:
             }
         if isinstance(value, list):
             return [self._token(item, depth + 1) for item in value[: self._left_count + 1]]
-        text = str(value)
-        return f"…{text[-SHOWN_TOKEN_COUNT:]}" if len(text) > SHOWN_TOKEN_COUNT else "…"
+        return _last_of(str(value))
 
     def _secret(self, value: Any, depth: int) -> Any:
         """Return the shape of a value without any of its texts and numbers."""
@@ -177,7 +252,8 @@ class _Walk:
         return value if value is None or isinstance(value, bool) else "***"
 
 
-TOKEN_TYPES = {"Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"}
+def _last_of(token: str) -> str:
+    return f"…{token[-SHOWN_TOKEN_COUNT:]}" if len(token) > SHOWN_TOKEN_COUNT else "…"
 
 
 def _names_a_secret(holder: dict[str, Any]) -> bool:

@@ -90,7 +90,7 @@ def parse(text: str | bytes) -> Frame:
         frame = orjson.loads(text)
     except orjson.JSONDecodeError:
         return Malformed(NO_ID, Problem.FRAME, "not JSON")
-    if _may_be_deep(text) and _is_deep(frame):
+    if may_be_deep(text) and _is_deep(frame):
         return Malformed(NO_ID, Problem.FRAME, "nested too deeply")
     if "\\u0000" in text:
         frame = _without_nul(frame)
@@ -129,7 +129,7 @@ def _error(message_id: str, frame: list[Any]) -> CallError:
     return CallError(message_id, texts[0] if texts else "Malformed", texts[1] if len(texts) > 1 else "")
 
 
-def _may_be_deep(text: str) -> bool:
+def may_be_deep(text: str) -> bool:
     """Whether counting alone leaves it possible that a JSON text nests too deeply; False is certain.
 
     Every `{` right behind a `},` opens after something was closed, so it leads no deeper. Texts that contain such

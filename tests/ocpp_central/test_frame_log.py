@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.bus.subjects import station_command
 from app.domain.commands import Accepted, Reboot
 from app.ocpp_central import frame_log
-from app.ocpp_central.frame_log import FrameLog
+from app.ocpp_central.frame_log import FrameLog, Noted
 from app.ocpp_central.rpc import Call
 from app.store.frames import FrameRow
 
@@ -68,7 +68,7 @@ async def test_tokens_are_stored_by_their_last_four_characters(start, park, tran
         await charger.call("Authorize", {"idTag": "04A1B2C3D4"})
         rows = await logged(transactions, holds(action="Authorize", kind="call"))
     assert not any("04A1B2" in row.text for row in rows)
-    assert any('"idTag":"…C3D4"' in row.text for row in rows)
+    assert any('"idTag": "…C3D4"' in row.text for row in rows)
 
 
 async def test_answers_do_not_wait_for_the_log_and_a_gap_is_told(park, transactions):
@@ -98,6 +98,35 @@ async def test_a_full_queue_drops_and_counts(park, transactions, monkeypatch):
         pass
     rows = await logged(transactions, lambda rows: len(rows) == 4)
     assert [row.message_id for row in rows] == ["", "0", "1", "2"]
+
+
+async def test_secrets_are_taken_out_before_a_frame_is_stored_and_never_shown_before(park, transactions):
+    log = FrameLog(transactions, 100)
+    text = '[2,"a","ChangeConfiguration",{"key":"AuthorizationKey","value":"s3cret"}]'
+    noted = Noted("cp16", MORNING, "out", "call", "ChangeConfiguration", "a", text)
+    assert "s3cret" not in repr(noted)
+    for _ in range(50):
+        log.note(noted)
+    async with log.writing():
+        pass
+    rows = await logged(transactions, lambda rows: len(rows) == 50)
+    assert {row.text for row in rows} == {text.replace("s3cret", "***")}
+
+
+async def test_a_queue_of_long_frames_is_full_earlier(park, transactions, monkeypatch):
+    monkeypatch.setattr(frame_log, "MOST_CHARACTERS_COUNT", 25)
+    log = FrameLog(transactions, 100)
+    frames = log.of("cp16")
+    for number in range(5):
+        frames.called(Call(str(number), "Reset", {}), "0123456789")
+    assert log.missed_count == 2
+    async with log.writing():
+        pass
+    frames.called(Call("later", "Reset", {}), "0123456789")
+    async with log.writing():
+        pass
+    rows = await logged(transactions, lambda rows: len(rows) == 5)
+    assert [row.message_id for row in rows] == ["", "0", "1", "2", "later"]
 
 
 async def test_only_the_newest_frames_of_a_station_stay(park, transactions, monkeypatch):

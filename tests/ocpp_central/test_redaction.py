@@ -2,11 +2,12 @@
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ocpp_central.redaction import LONGEST_LOGGED_COUNT, redacted
+from app.ocpp_central.redaction import LONGEST_LOGGED_COUNT, TRIGGERS, redacted, walked
 
 SECRET = "Zq7w-Xy9K3v_Secr8"
 LOGIN = f"ftp://upload:{SECRET}@logs.example/cp1"
@@ -181,6 +182,64 @@ def test_no_secret_survives_in_a_frame_that_is_no_json(frame, tail, cut):
     if not any(word in torn.lower() for word in words):
         return
     assert SECRET not in redacted(torn + "]]")
+
+
+CARDS = st.sampled_from(["04A1B2C3D4E5F6", "X1", "", "ключ-123456", "my pin code", "ftp://a:b@c", "Token-12345"])
+KINDS = st.sampled_from(["ISO14443", "eMAID", "Central", "strange"])
+SHOWN = st.one_of(
+    st.sampled_from(
+        [
+            {"status": "Accepted"},
+            {"triggerReason": "Authorized", "timestamp": "2026-04-01T00:00:00Z"},
+            {"sampledValue": [{"value": "12.5", "measurand": "Energy.Active.Import.Register", "unit": "kWh"}]},
+            {"techInfo": "Basic tests"},
+            {"apn": "internet", "signature": "x" * 60},
+            {"ocspResult": "y" * 60, "emaid": "DE-8AA-123456"},
+            {"data": "all about him", "generatedAt": "2026-04-01T00:00:00Z"},
+            {"vendorErrorCode": "idToken"},
+            {"Authorized": {"deep": [[[[1]]]]}},
+        ]
+    ),
+    st.builds(lambda card: {"idTag": card}, CARDS | st.integers(0, 10**9)),
+    st.builds(lambda card: {"parentIdTag": card}, CARDS),
+    st.builds(lambda card: {"idTagInfo": {"status": "Accepted", "parentIdTag": card}}, CARDS),
+    st.builds(lambda card, kind: {"idToken": {"idToken": card, "type": kind}}, CARDS, KINDS),
+    st.builds(lambda card, kind: {"idToken": {"type": kind, "idToken": card, "more": "more of it"}}, CARDS, KINDS),
+    st.builds(lambda card: {"idToken": {"idToken": card, "additionalInfo": [{"additionalIdToken": card}]}}, CARDS),
+    st.builds(lambda card: {"idTokenInfo": {"status": "Accepted", "groupIdToken": {"idToken": card}}}, CARDS),
+)
+ORDINARY = st.recursive(
+    SHOWN | SAID,
+    lambda inner: (
+        st.lists(inner | PLAIN, min_size=1, max_size=3)
+        | st.builds(lambda one, other: {**one, **other}, SHOWN, SHOWN)
+        | st.dictionaries(st.sampled_from(["a", "idToken", "customData", "list"]), inner | PLAIN, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    payload=ORDINARY.filter(lambda payload: isinstance(payload, dict)) | st.builds(lambda item: {"a": item}, ORDINARY),
+    head=st.sampled_from(
+        [[2, "id-1", "Authorize"], [2, "7f3c-01", "DataTransfer"], [3, "a" * 40], [4, "token", "GenericError", "idTag"]]
+    ),
+    spaces=st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_tokens_are_masked_in_place_exactly_as_by_the_walk(payload, head, spaces):
+    text = json.dumps([*head, payload], separators=spaces, ensure_ascii=False)
+    is_told = any(trigger in text.lower() for trigger in TRIGGERS)
+    slowly = walked(text, json.loads(text)) if is_told else text
+    assert orjson.loads(redacted(text)) == orjson.loads(slowly)
+
+
+@given(
+    text=st.text(st.sampled_from('KIſiıdtagpnkey -/:\\"{},1.'), max_size=40), message_id=st.text("0aF-", max_size=36)
+)
+def test_no_trigger_is_overlooked_for_speed(text, message_id):
+    frame = f'[2,"{message_id}",{text}"transactionId": "{message_id}"{text}'
+    is_told = any(trigger in frame.lower() for trigger in TRIGGERS)
+    assert (redacted(frame) == frame) != is_told or len(frame) > LONGEST_LOGGED_COUNT
 
 
 @given(text=st.text(max_size=300) | st.binary(max_size=60))
