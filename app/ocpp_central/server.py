@@ -26,6 +26,7 @@ from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.domain.errors import DatabaseUnavailable
 from app.domain.identity import Proof, StationAdmitted, StationRefused
 from app.ocpp_central.batch import MeterBatch
+from app.ocpp_central.departures import Departure, Departures
 from app.ocpp_central.dialect import Dialect
 from app.ocpp_central.doorway import Doorway, StationConnection, Welcome
 from app.ocpp_central.frame_log import FrameLog
@@ -37,7 +38,7 @@ from app.ocpp_central.session import Session, Shared
 from app.ocpp_central.tls import TlsMaterial
 from app.ocpp_central.v16 import Ocpp16
 from app.ocpp_central.v201 import Ocpp201
-from app.operations import admission, limits
+from app.operations import admission
 from app.operations.transaction import Transactions
 
 __all__ = ["Central", "CentralOptions"]
@@ -77,6 +78,7 @@ class Central:
         )
         self._failures = FailureLimit(options.failure_limit_count, options.failure_window_s)
         self._refusals = Refusals(transactions, self.counts)
+        self._departures = Departures(transactions)
         self._doorway = Doorway(options.max_opening_count, options.max_opening_per_address_count)
         self._handshakes = asyncio.Semaphore(options.max_handshake_count)
         self._sessions: dict[str, Session] = {}
@@ -98,7 +100,8 @@ class Central:
     async def serving(self) -> AsyncIterator[None]:
         """Serve while the context lasts; raises OSError where a port is taken or a TLS file cannot be read."""
         options = self._options
-        writers = [asyncio.create_task(each) for each in (self._shared.batch.run(), self._refusals.run())]
+        runs = (self._shared.batch.run, self._refusals.run, self._departures.run)
+        writers = [asyncio.create_task(run()) for run in runs]
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._shared.frame_log.writing())
@@ -237,13 +240,7 @@ class Central:
         """Forget the connection unless a newer one took its place; what was being sent is unknown (R5)."""
         if self._sessions.get(session.station_id) is session:
             del self._sessions[session.station_id]
-        try:
-            async with self._transactions() as tx:
-                for order_no in sorted(session.unsettled):
-                    await limits.record_outcome(tx, order_no, None)
-                await admission.disconnected(tx, session.station_id, connection_id)
-        except DatabaseUnavailable:
-            log.warning("disconnect_not_recorded", station_id=session.station_id)
+        await self._departures.record(Departure(session.station_id, connection_id, frozenset(session.unsettled)))
 
     def _lock_of(self, station_id: str) -> asyncio.Lock:
         lock = self._locks.get(station_id)

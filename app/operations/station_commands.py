@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import ClearProfile, Command, Reboot, StopSession, WriteSetting
-from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.errors import Conflict, Invalid, NotFound, StationOffline
 from app.domain.raw import ChangeKind, LimitChange
 from app.domain.upkeep import ReadSessionStatus, SendVendorMessage, UpdateFirmware
 from app.operations import raw_door
@@ -68,12 +68,12 @@ async def session_status_of(tx: Tx, station_id: str, session_id: UUID | None) ->
 
 
 async def prepare(tx: Tx, station_id: str, command: Command) -> None:
-    """Let a command pass; raises NotFound, CommandRefused, or Invalid where the station has no such EVSE.
+    """Let a command pass; raises NotFound, CommandRefused, StationOffline, or Invalid where there is no such EVSE.
 
     Before profiles may be lost (cleared, reset, new firmware, vendor messages) the station's defaults count as
     unproven: the ledger counts nameplates. Clearing profiles needs the room for that (rule R3); the others are covered
     by the site's margin. Nobody is asked to prove the defaults again yet, so that the proof cannot be older than the
-    command's effect.
+    command's effect. A station that is not connected keeps its proof: it will not hear of the command.
     """
     row = await station_queries.station(tx.session, station_id)
     if row is None:
@@ -83,6 +83,8 @@ async def prepare(tx: Tx, station_id: str, command: Command) -> None:
     number = getattr(command, "evse_number", None)
     if number and await station_queries.evse_of_station(tx.session, station_id, number) is None:
         raise Invalid("the station has no such EVSE", field="evse_number")
+    if isinstance(command, LOSES_PROFILES) and row.connection_id is None:
+        raise StationOffline(f"{station_id} is not connected")
     if isinstance(command, ClearProfile):
         await lock_site(tx.session, row.site_id)
         await raw_door.check(tx, row, (LimitChange(ChangeKind.CLEARED, None),))

@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 from app.api import build_router, install_problems
 from app.api.deps import ApiContext
 from app.domain.identity import Role
-from app.operations import access, drivers
+from app.operations import access, admission, drivers
 from app.operations.transaction import Transactions
 
 SITE = {"site_id": "north", "name": "North car park", "zone": "Asia/Tokyo", "limit_kw": 60.0}
@@ -118,4 +118,13 @@ async def site(operator) -> dict[str, Any]:
     for station_id, evses in (("one", two_evses), ("two", [{"max_current_a": 16.0, "phase_count": 3}])):
         body = {"station_id": station_id, "site_id": "north", "security_profile": 1, "evses": evses}
         await operator.ok("POST", "/v1/stations", body, 201)
+    return site
+
+
+@pytest.fixture
+async def connected(site, transactions) -> dict[str, Any]:
+    """The site while both of its stations have a socket."""
+    async with transactions() as tx:
+        for station_id in ("one", "two"):
+            await admission.connected(tx, station_id, "ocpp1.6", f"socket of {station_id}")
     return site

@@ -82,7 +82,7 @@ class Station:
 
 
 @pytest.fixture
-def station(bus):
+def station(bus, connected):
     station = Station()
 
     async def serve(command):
@@ -443,7 +443,7 @@ async def test_r3_profiles_are_not_cleared_where_the_site_has_no_room_for_the_na
     operator, site, station, transactions
 ):
     async with transactions() as tx:
-        await tx.session.execute(update(EvseRow).values(default_verified_at=tx.now))
+        await tx.session.execute(update(EvseRow).values(default_verified_at=tx.now - timedelta(minutes=1)))
         await tx.session.execute(update(SiteRow).values(limit_w=10_000.0, margin_w=0.0, reserve_w=0.0))
     refused = await operator.send("POST", f"{COMMANDS}/clear-profiles", {})
     body = refused.json()

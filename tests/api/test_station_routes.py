@@ -157,7 +157,7 @@ async def test_quarantined_messages_are_listed_newest_first(operator, site, tran
     assert (await operator.send("GET", "/v1/stations/none/quarantine")).status_code == 404
 
 
-async def test_commands_reach_the_station_in_the_houses_words(operator, site, served):
+async def test_commands_reach_the_station_in_the_houses_words(operator, connected, served):
     asked, _ = served
     for name, body in (
         ("start", {"evse_number": 2, "token": "card1"}),
@@ -210,7 +210,7 @@ async def test_what_the_station_answers_is_a_normal_answer(operator, site, serve
         assert await operator.ok("POST", f"{COMMANDS}/read-settings", {}) == expected
 
 
-async def test_what_the_station_does_not_answer_is_a_problem(operator, site, served, bus, app, context):
+async def test_what_the_station_does_not_answer_is_a_problem(operator, connected, served, bus, app, context):
     app.state.api = replace(context, command_timeout_s=0.05)
     served[1][0] = StationFault("FormationViolation")
     answer = await operator.send("POST", f"{COMMANDS}/reset", {})
@@ -229,7 +229,7 @@ async def test_what_the_station_does_not_answer_is_a_problem(operator, site, ser
 
 @pytest.mark.parametrize("name", ["clear-profiles", "reset"])
 async def test_before_and_after_profiles_may_be_lost_the_defaults_are_unproven(
-    operator, site, transactions, bus, clock, name
+    operator, connected, transactions, bus, clock, name
 ):
     """Also when the station's session proves them again while the command is on its way."""
     seen = []
@@ -256,13 +256,22 @@ async def test_before_and_after_profiles_may_be_lost_the_defaults_are_unproven(
             answers.pop(0)
 
 
+@pytest.mark.parametrize(("name", "body"), [("clear-profiles", {}), ("reset", {}), ("data-transfer", {"vendor_id": "v"})])
+async def test_a_command_that_cannot_reach_its_station_costs_it_no_proof(operator, site, transactions, name, body):
+    """Else one click would have the rest of the site come down for a station that sits safely at its default."""
+    await verify(transactions)
+    answer = await operator.send("POST", f"{COMMANDS}/{name}", body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "station_offline")
+    assert await unverified_count(transactions) == 0
+
+
 async def test_harmless_commands_leave_the_proof_alone(operator, site, transactions, served):
     await verify(transactions)
     await operator.ok("POST", f"{COMMANDS}/trigger", {"message": "boot"})
     assert await unverified_count(transactions) == 0
 
 
-async def test_no_transaction_is_open_while_the_station_thinks(operator, site, transactions, bus, engine):
+async def test_no_transaction_is_open_while_the_station_thinks(operator, connected, transactions, bus, engine):
     busy = []
 
     async def serve(command):
