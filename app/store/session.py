@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    func,
     or_,
     select,
     text,
@@ -124,6 +125,19 @@ async def running_sessions_of_site(session: AsyncSession, site_id: str) -> Seque
     """Return the site's running sessions by evse_id."""
     query = select(SessionRow).where(SessionRow.site_id == site_id, SessionRow.ended_at.is_(None))
     return (await session.scalars(query.order_by(SessionRow.evse_id))).all()
+
+
+async def replayed_sessions(session: AsyncSession, site_id: str, since_at: datetime) -> set[uuid.UUID]:
+    """Return the site's running sessions whose first message came later than `since_at`, from a station's offline time.
+
+    A session without its start is known by the key of the update that told of it, behind a "~".
+    """
+    is_first = SessionMessageRow.business_key == func.ltrim(SessionRow.start_key, "~")
+    query = select(SessionRow.session_id).join(
+        SessionMessageRow, and_(SessionMessageRow.station_id == SessionRow.station_id, is_first)
+    )
+    is_running = and_(SessionRow.site_id == site_id, SessionRow.ended_at.is_(None), SessionRow.is_offline_replay)
+    return set(await session.scalars(query.where(is_running, SessionMessageRow.received_at > since_at)))
 
 
 async def metered_sessions(

@@ -17,7 +17,7 @@ from app.scheduling.ledger import LEASE_SLACK
 from app.scheduling.surplus import expected_surplus, measured_surplus_w
 from app.store.driver import BookingRow, VehicleRow
 from app.store.plan import LimitRow, accepted_limits
-from app.store.session import SessionRow, running_sessions_of_site
+from app.store.session import SessionRow, replayed_sessions, running_sessions_of_site
 from app.store.site import newest_forecast_row, readings_since
 from app.store.specs import read_site, site_spec
 from app.store.station import EvseRow
@@ -25,6 +25,7 @@ from app.store.station import EvseRow
 LOOK_AHEAD = timedelta(hours=24)
 HORIZON = timedelta(hours=36)
 LOOK_BACK = timedelta(hours=1)
+REPLAY = timedelta(minutes=1)
 OVERSTAY = timedelta(minutes=15)
 LIMIT_HISTORY = timedelta(minutes=30)
 SAME_LIMIT_SHARE = 0.9
@@ -48,15 +49,21 @@ class LimitHistory:
 
 
 async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> SiteSnapshot:
-    """Return what the planner may look at; raises NotFound for no such site."""
+    """Return what the planner may look at; raises NotFound for no such site.
+
+    A session that a station has just told of from its offline time wants nothing for a minute: its end may come next.
+    """
     site, pairs = await read_site(session, site_id)
     sessions = await running_sessions_of_site(session, site_id)
     limits = await limit_histories(session, sessions, now)
     by_id = {spec.evse_id: (evse, spec) for evse, spec in pairs}
+    may_be_over = any(row.is_offline_replay for row in sessions)
+    replayed = await replayed_sessions(session, site_id, now - REPLAY) if may_be_over else ()
     demands = [
         demand
         for row in sessions
-        if (demand := demand_of(row, *by_id[row.evse_id], limits[row.session_id], now)) is not None
+        if row.session_id not in replayed
+        and (demand := demand_of(row, *by_id[row.evse_id], limits[row.session_id], now)) is not None
     ]
     expected = await _expected(session, site_id, {spec.evse_id: spec for _, spec in pairs}, now)
     surplus, measured_w = await _surplus(session, site_id, now, _until_at(demands, expected, now))

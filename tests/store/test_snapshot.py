@@ -6,7 +6,7 @@ from rows import MORNING, add_booking, add_car, add_driver, add_site, add_statio
 from sqlalchemy import select, update
 
 from app.domain.errors import NotFound
-from app.domain.facts import Activity, SessionStarted
+from app.domain.facts import Activity, SessionStarted, SessionUpdated
 from app.domain.intervals import Interval
 from app.domain.snapshot import IntentSource
 from app.operations.station_facts import record_facts
@@ -70,6 +70,20 @@ async def park(transactions, clock):
         await add_driver(tx)
         await record_facts(tx, "cp1", [SessionStarted(1, MORNING, MORNING, "tx-1", "CARD-1", 0.0, "start")])
     return Park(transactions, clock)
+
+
+@pytest.mark.parametrize("kind", [SessionStarted, SessionUpdated])
+async def test_a_session_told_from_an_offline_time_gets_no_limit_until_its_end_would_have_come(park, kind, clock):
+    """OCPP 1.6 §3.7.1, 2.0.1 E04: the queue is told in one go, and a TxProfile for what is over would be refused."""
+    if kind is SessionStarted:
+        fact = SessionStarted(2, MORNING - HOUR, MORNING, "tx-2", "CARD-1", 0.0, "start-2", offline=True)
+    else:
+        fact = SessionUpdated(2, MORNING - HOUR, MORNING, "tx-2", "k" * 80, "CARD-1", offline=True)
+    async with park.transactions() as tx:
+        await record_facts(tx, "cp1", [fact])
+    assert len((await park.snapshot()).demands) == 1
+    clock.advance(seconds=61)
+    assert len((await park.snapshot()).demands) == 2
 
 
 async def test_evses_carry_their_electrical_facts_and_whether_they_can_be_controlled(park):
