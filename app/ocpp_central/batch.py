@@ -16,7 +16,8 @@ MOST_TOGETHER_COUNT = 1000
 CAPACITY_COUNT = 5000
 PATIENCE_S = 90.0
 
-Waiting = tuple[str, Sequence[Running], "asyncio.Future[bool]"]
+Doubts = tuple[str, ...]
+Waiting = tuple[str, Sequence[Running], "asyncio.Future[Doubts | None]"]
 
 
 class MeterBatch:
@@ -26,12 +27,14 @@ class MeterBatch:
         self._transactions = transactions
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(CAPACITY_COUNT)
 
-    async def record(self, station_id: str, facts: Sequence[Running]) -> bool:
-        """Return once the facts are committed, False if they cannot be recorded with others: then none of them is.
+    async def record(self, station_id: str, facts: Sequence[Running]) -> Doubts | None:
+        """Return once the facts are committed, with what of them is not believed.
+
+        None: they cannot be recorded with others, so none of them is.
 
         Raises DatabaseUnavailable, or what the operation raises.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Doubts | None] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._queue.put((station_id, facts, done))
@@ -59,9 +62,9 @@ class MeterBatch:
         except Exception as broken:  # noqa: BLE001 - one station's odd values must not stop the writer
             await self._commit_singly(together, broken)
         else:
-            for (_, _, done), is_taken in zip(together, taken, strict=True):
+            for (_, _, done), doubts in zip(together, taken, strict=True):
                 if not done.done():
-                    done.set_result(is_taken)
+                    done.set_result(doubts)
 
     async def _commit_singly(self, together: Sequence[Waiting], broken: Exception) -> None:
         if len(together) == 1:

@@ -5,13 +5,14 @@ A connection stands in the doorway from its TCP accept, through TLS and the hand
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
 
 from app.domain.identity import Proof, StationAdmitted
 from app.ocpp_central.dialect import Dialect
-from app.ocpp_central.tls import TlsMaterial, proof_of
+from app.ocpp_central.tls import TlsMaterial, proof_of, why_failed
 
 
 class Doorway:
@@ -92,11 +93,18 @@ class StationConnection(ServerConnection):
 
     TLS is started here and not by the listener, so that connections count from their accept on, and every one gets the
     newest certificates. Bytes that come before TLS is ready are handed over to it; what the peer sends together with
-    the end of its TLS handshake waits until the handshake is known to be over here.
+    the end of its TLS handshake waits until the handshake is known to be over here. `tls_failed` is told the address
+    and the reason where it fails.
     """
 
     def __init__(
-        self, *args: Any, doorway: Doorway, tls: TlsMaterial | None, open_timeout_s: float, **options: Any
+        self,
+        *args: Any,
+        doorway: Doorway,
+        tls: TlsMaterial | None,
+        tls_failed: Callable[[str, str], None],
+        open_timeout_s: float,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.welcome: Welcome | None = None
@@ -104,6 +112,7 @@ class StationConnection(ServerConnection):
         self.address = ""
         self._doorway = doorway
         self._tls = tls
+        self._tls_failed = tls_failed
         self._open_timeout_s = open_timeout_s
         self._raw: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -146,8 +155,9 @@ class StationConnection(ServerConnection):
         self.loop.call_soon(self._hand_over, cast(asyncio.BufferedProtocol, transport.get_protocol()))
         try:
             secured = await securing
-        except OSError:
+        except OSError as failed:
             secured = None
+            self._tls_failed(self.address, why_failed(failed))
         if secured is None:
             self._doorway.left(self)
             transport.abort()

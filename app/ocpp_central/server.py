@@ -122,7 +122,13 @@ class Central:
 
     def _serve(self, port: int, tls: TlsMaterial | None) -> AbstractAsyncContextManager[Server]:
         options = self._options
-        connection = partial(StationConnection, doorway=self._doorway, tls=tls, open_timeout_s=options.open_timeout_s)
+        connection = partial(
+            StationConnection,
+            doorway=self._doorway,
+            tls=tls,
+            tls_failed=self._tls_failed,
+            open_timeout_s=options.open_timeout_s,
+        )
         return serve(
             self._talk,
             options.host,
@@ -189,6 +195,12 @@ class Central:
         response.headers["WWW-Authenticate"] = 'Basic realm="OCPP"'
         return response
 
+    def _tls_failed(self, address: str, reason: str) -> None:
+        """A TLS handshake failed, so nobody knows whose it was: the log alone says why, and not for ever."""
+        self.counts["tls_failed"] += 1
+        if not self._failures.failed(address, "", time.monotonic()):
+            log.warning("tls_failed", address=address, reason=reason)
+
     def _select_subprotocol(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         welcome = connection.welcome if isinstance(connection, StationConnection) else None
         if welcome is None or welcome.dialect is None:
@@ -205,6 +217,7 @@ class Central:
         if welcome.dialect is None:
             self.counts["no_common_subprotocol"] += 1
             log.warning("dialect_refused", station_id=welcome.station.station_id, reason=welcome.complaint)
+            self._refusals.note(welcome.station.station_id, "no common subprotocol", connection.address)
             await connection.close(PROTOCOL_ERROR, welcome.complaint[:120])
             return
         station_id, connection_id = welcome.station.station_id, str(uuid.uuid4())

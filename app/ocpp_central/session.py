@@ -287,8 +287,10 @@ class Session:
         raise Over(POLICY, "the serial number is not the certificate's")
 
     async def _record(self, decoded: Decoded) -> Recorded:
-        if is_running(decoded.facts) and await self._shared.batch.record(self.station_id, decoded.facts):
-            return Recorded()
+        if is_running(decoded.facts):
+            doubts = await self._shared.batch.record(self.station_id, decoded.facts)
+            if doubts is not None:
+                return Recorded(quarantined=doubts)
         async with self._shared.transactions() as tx:
             return await station_facts.record_facts(tx, self.station_id, decoded.facts)
 

@@ -97,3 +97,9 @@ def proof_of(is_tls: bool, certificate: dict[str, Any] | None) -> Proof:
     """Return what a connection proved; `certificate` is what `SSLSocket.getpeercert()` says of a verified one."""
     names = {name: value for part in (certificate or {}).get("subject", ()) for name, value in part}
     return Proof(is_tls, names.get("commonName"), names.get("organizationName"))
+
+
+def why_failed(failed: OSError) -> str:
+    """Return why a TLS handshake failed, of a certificate as far as it goes: "certificate has expired"."""
+    said = getattr(failed, "verify_message", None) or getattr(failed, "reason", None)
+    return str(said or type(failed).__name__).replace("_", " ").lower()

@@ -40,6 +40,7 @@ LONGEST_KEY_COUNT = 63
 
 Place = tuple[str, int]
 Named = tuple[str, str]
+Doubt = tuple[str, str]  # whose, why
 Running = Metered | SessionUpdated
 
 
@@ -50,10 +51,11 @@ def is_running(facts: Sequence[Fact]) -> TypeGuard[Sequence[Running]]:
     )
 
 
-async def record_together(tx: Tx, calls: Sequence[tuple[str, Sequence[Running]]]) -> list[bool]:
-    """Record calls of several stations that are `is_running`; return which were: not those of sessions unknown to us.
+async def record_together(tx: Tx, calls: Sequence[tuple[str, Sequence[Running]]]) -> list[tuple[str, ...] | None]:
+    """Record calls of several stations that are `is_running`; return what of each is not believed.
 
-    The same as `record_facts` of each of them, with a fixed number of statements for all.
+    None: it was not recorded, as it is about a session unknown to us. Doubts about several calls of one station are
+    told with its first. The same as `record_facts` of each, with a fixed number of statements for all.
     """
     updates = {(station_id, _ref(fact)) for station_id, facts in calls for fact in facts if not _is_metered(fact)}
     known = await evse_numbers_of(tx.session, updates) if updates else {}
@@ -61,8 +63,13 @@ async def record_together(tx: Tx, calls: Sequence[tuple[str, Sequence[Running]]]
         all(_is_metered(fact) or (station_id, _ref(fact)) in known for fact in facts) for station_id, facts in calls
     ]
     batch = [(call[0], fact) for call, is_taken in zip(calls, taken, strict=True) if is_taken for fact in call[1]]
-    await record_metered(tx, batch)
-    return taken
+    doubts: dict[str, list[str]] = {}
+    for station_id, doubt in await _recorded(tx, batch):
+        doubts.setdefault(station_id, []).append(doubt)
+    return [
+        tuple(doubts.pop(station_id, ())) if is_taken else None
+        for (station_id, _), is_taken in zip(calls, taken, strict=True)
+    ]
 
 
 async def record_metered(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[str]:
@@ -72,6 +79,10 @@ async def record_metered(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[s
     planner hears of it when power changed materially or a session has what it needs. Updates move the activity of
     sessions that we know, each once. Stations that are not provisioned are ignored.
     """
+    return [doubt for _, doubt in await _recorded(tx, batch)]
+
+
+async def _recorded(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[Doubt]:
     specs = await places(tx.session, {station_id for station_id, _ in batch})
     known = await _placed(tx, [(station_id, fact) for station_id, fact in batch if station_id in specs])
     updates = await _new_updates(tx, known)
@@ -105,7 +116,7 @@ class _Metering:
         self._by_ref = {(row.station_id, row.station_ref): row for row in sessions}
         self._running = {row.evse_id: row for row in sessions if row.ended_at is None}
         self._states: dict[str, tuple[SessionRow, SessionState]] = {}
-        self.doubts: list[str] = []
+        self.doubts: list[Doubt] = []
 
     async def take(self, station_id: str, fact: Metered) -> None:
         """Move energy and power by one message."""
@@ -171,7 +182,7 @@ class _Metering:
             write_state(row, state)
 
     async def _doubt(self, station_id: str, fact: Metered, reason: str) -> None:
-        self.doubts.append(reason)
+        self.doubts.append((station_id, reason))
         await quarantine(self._tx.session, station_id, self._tx.now, "Metered", reason, payload_of(fact))
 
 

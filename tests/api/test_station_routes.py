@@ -256,7 +256,9 @@ async def test_before_and_after_profiles_may_be_lost_the_defaults_are_unproven(
             answers.pop(0)
 
 
-@pytest.mark.parametrize(("name", "body"), [("clear-profiles", {}), ("reset", {}), ("data-transfer", {"vendor_id": "v"})])
+@pytest.mark.parametrize(
+    ("name", "body"), [("clear-profiles", {}), ("reset", {}), ("data-transfer", {"vendor_id": "v"})]
+)
 async def test_a_command_that_cannot_reach_its_station_costs_it_no_proof(operator, site, transactions, name, body):
     """Else one click would have the rest of the site come down for a station that sits safely at its default."""
     await verify(transactions)

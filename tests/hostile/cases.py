@@ -24,6 +24,7 @@ from app.ocpp_central.server import Central
 from app.operations.transaction import Transactions
 from app.store.session import SessionRow
 from app.store.station import QuarantineRow
+from app.store.upkeep import StationEventRow
 
 V16, V201 = "1.6", "2.0.1"
 TX = "<the transaction that was answered last>"
@@ -158,6 +159,18 @@ class House:
         query = select(QuarantineRow.reason).where(QuarantineRow.station_id == station_id)
         async with self.transactions() as tx:
             return sorted(await tx.session.scalars(query))
+
+    async def found(self, station_id: str, finding: str) -> None:
+        """Wait until this security event, and no other, stands in the station's list; empty: there is none."""
+        query = select(StationEventRow.name).where(StationEventRow.station_id == station_id)
+        async with asyncio.timeout(TIMEOUT_S):
+            while True:
+                async with self.transactions() as tx:
+                    names = list(await tx.session.scalars(query))
+                if names == [finding] * bool(finding):
+                    return
+                assert not names, names
+                await asyncio.sleep(0.01)
 
     async def sessions(self, station_id: str) -> list[SessionRow]:
         query = select(SessionRow).where(SessionRow.station_id == station_id)

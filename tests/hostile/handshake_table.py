@@ -12,9 +12,13 @@ from rows import KEY
 
 @dataclass(frozen=True)
 class Http:
-    """An HTTP answer instead of a WebSocket; in it a challenge where it is 401."""
+    """An HTTP answer instead of a WebSocket; in it a challenge where it is 401.
+
+    `finding` is the security event that it leaves at the station whose identity was used; empty: none.
+    """
 
     status: int
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,9 @@ def own(station_id: str, key: bytes = KEY) -> str:
     return f"Authorization: {basic(station_id, key)}"
 
 
+NO_KEY, WRONG_KEY, UNSOUND_CREDENTIALS = (
+    Http(401, finding) for finding in ("no_key", "wrong_key", "unsound_credentials")
+)
 Answer = Http | Welcome | Dropped | Closed
 
 
@@ -157,25 +164,25 @@ KNOCKS: tuple[Knock, ...] = (
     *stranger("an identity in HTML", "<script>alert(1)<script>", Http(401)),
     *stranger("an identity of 48 emoji", "😀" * 48, Http(401)),
     *stranger("a lone dot", ".", Http(401)),
-    *with_headers("no Authorization", Http(401)),
-    *with_headers("an empty Authorization", Http(401), "Authorization:"),
-    *with_headers("another scheme", Http(401), "Authorization: Bearer abc"),
-    *with_headers("Basic of nothing", Http(401), "Authorization: Basic"),
-    *with_headers("Basic that is not base64", Http(401), "Authorization: Basic !!!!"),
-    *with_headers("Basic that is not ASCII", Http(401), "Authorization: Basic ÄÖÜ".encode("latin-1")),
-    *with_headers("a key of 10,000 bytes", Http(401), encoded(b"x:" + b"k" * 4000)),
-    *with_headers("the user of another station", Http(401), encoded(b"other:" + KEY)),
-    *with_headers("an empty user", Http(401), encoded(b":" + KEY)),
-    *knock("the wrong key", lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"wrong")), Http(401)),
-    *knock("an empty key", lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"")), Http(401)),
-    *knock("the key with a line end", lambda v, me: opening(v, f"/ocpp/{me}", own(me, KEY + b"\n")), Http(401)),
-    *knock("no colon", lambda v, me: opening(v, f"/ocpp/{me}", encoded(me.encode() + KEY)), Http(401)),
+    *with_headers("no Authorization", NO_KEY),
+    *with_headers("an empty Authorization", UNSOUND_CREDENTIALS, "Authorization:"),
+    *with_headers("another scheme", UNSOUND_CREDENTIALS, "Authorization: Bearer abc"),
+    *with_headers("Basic of nothing", UNSOUND_CREDENTIALS, "Authorization: Basic"),
+    *with_headers("Basic that is not base64", UNSOUND_CREDENTIALS, "Authorization: Basic !!!!"),
+    *with_headers("Basic that is not ASCII", UNSOUND_CREDENTIALS, "Authorization: Basic ÄÖÜ".encode("latin-1")),
+    *with_headers("a key of 10,000 bytes", UNSOUND_CREDENTIALS, encoded(b"x:" + b"k" * 4000)),
+    *with_headers("the user of another station", UNSOUND_CREDENTIALS, encoded(b"other:" + KEY)),
+    *with_headers("an empty user", UNSOUND_CREDENTIALS, encoded(b":" + KEY)),
+    *knock("the wrong key", lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"wrong")), WRONG_KEY),
+    *knock("an empty key", lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"")), WRONG_KEY),
+    *knock("the key with a line end", lambda v, me: opening(v, f"/ocpp/{me}", own(me, KEY + b"\n")), WRONG_KEY),
+    *knock("no colon", lambda v, me: opening(v, f"/ocpp/{me}", encoded(me.encode() + KEY)), UNSOUND_CREDENTIALS),
     *knock("the identity in capitals", lambda v, me: opening(v, f"/ocpp/{me.upper()}", own(me.upper())), Http(401)),
-    *knock("the right key twice", lambda v, me: opening(v, f"/ocpp/{me}", own(me), own(me)), Http(401)),
+    *knock("the right key twice", lambda v, me: opening(v, f"/ocpp/{me}", own(me), own(me)), UNSOUND_CREDENTIALS),
     *knock(
         "the wrong key before the right one",
         lambda v, me: opening(v, f"/ocpp/{me}", own(me, b"wrong"), own(me)),
-        Http(401),
+        UNSOUND_CREDENTIALS,
     ),
     *knock(
         "basic in small letters", lambda v, me: opening(v, f"/ocpp/{me}", own(me).replace("Basic", "basic")), Welcome()

@@ -51,6 +51,14 @@ async def test_repairs_refusals_and_doubts_are_counted_for_the_model(start, acme
     }
 
 
+@pytest.mark.ocpp("1.6", "MeterValues")
+async def test_doubts_about_meter_values_that_shared_a_commit_are_counted_too(start, acme, transactions):
+    value = {"timestamp": MORNING.isoformat(), "sampledValue": [{"value": "1000"}]}
+    async with start() as central, plugged(central.port, "acme", V16) as charger:
+        await charger.call("MeterValues", {"connectorId": 7, "meterValue": [value]})
+    assert await counted(transactions) == {("Acme", "Box", "1.2", "quarantined: the station has no EVSE …"): 1}
+
+
 async def test_stations_of_one_model_count_together_and_before_a_boot_nobody_knows_it(acme, transactions):
     book = RepairBook(transactions)
     async with book.writing():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import ssl
 import warnings
@@ -14,6 +15,7 @@ from charger import TIMEOUT_S, basic, plugged
 from cryptography import x509
 from pki import CLIENT, DAY, SERVER, Authority
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import InvalidHandshake, InvalidStatus
@@ -146,20 +148,25 @@ async def test_profile_3_needs_a_certificate_for_the_expected_serial(secured, pk
     assert set(await findings(transactions, identity)) == {"foreign_certificate", "lower_profile", "no_certificate"}
 
 
-async def test_a_certificate_that_nobody_vouches_for_ends_the_tls_handshake(secured, pki, transactions, tmp_path):
+async def test_a_certificate_that_nobody_vouches_for_ends_the_tls_handshake_and_the_log_says_why(
+    secured, pki, transactions, tmp_path
+):
     await set_station(transactions, "cp16", security_profile=3, expected_serial="SN-1")
     stranger = Authority(tmp_path, "SN-1")
-    for pair in (
-        pki.stations.leaf("SN-1", purpose=CLIENT, start=-2 * DAY, end=-DAY),
-        pki.stations.leaf("SN-1", purpose=CLIENT, start=DAY),
-        pki.stations.leaf("SN-1", purpose=SERVER),
-        stranger.leaf("SN-1", purpose=CLIENT),
+    for pair, reason in (
+        (pki.stations.leaf("SN-1", purpose=CLIENT, start=-2 * DAY, end=-DAY), "certificate has expired"),
+        (pki.stations.leaf("SN-1", purpose=CLIENT, start=DAY), "certificate is not yet valid"),
+        (pki.stations.leaf("SN-1", purpose=SERVER), "unsuitable certificate purpose"),
+        (stranger.leaf("SN-1", purpose=CLIENT), "self.signed certificate|unable to get local issuer certificate"),
     ):
-        async with secured() as central:
-            with pytest.raises(BROKEN):
-                async with over_tls(central, "cp16", pki.client(pair), authorization=None) as charger:
-                    await charger.call("Heartbeat", {})
-            assert central.counts["handshake_refused"] == 0
+        with capture_logs() as logs:
+            async with secured() as central:
+                with pytest.raises(BROKEN):
+                    async with over_tls(central, "cp16", pki.client(pair), authorization=None) as charger:
+                        await charger.call("Heartbeat", {})
+                assert (central.counts["handshake_refused"], central.counts["tls_failed"]) == (0, 1)
+        (said,) = [each["reason"] for each in logs if each["event"] == "tls_failed"]
+        assert re.fullmatch(reason, said)
 
 
 async def test_the_organisation_is_compared_where_one_is_set(secured, pki, transactions):
@@ -254,7 +261,13 @@ def test_half_open_connections_are_counted_and_hung_up_in_time_on_both_event_loo
 
 async def _meet_half_open_ones(pki):
     doorway = Doorway(most_count=3, most_per_address_count=2)
-    connection = partial(StationConnection, doorway=doorway, tls=TlsMaterial(pki.files), open_timeout_s=0.5)
+    connection = partial(
+        StationConnection,
+        doorway=doorway,
+        tls=TlsMaterial(pki.files),
+        tls_failed=lambda *_: None,
+        open_timeout_s=0.5,
+    )
 
     async def echo(socket):
         async for message in socket:

@@ -254,7 +254,7 @@ async def test_calls_recorded_together_say_what_they_say_one_by_one_2_0_1_e02(tr
 async def test_a_call_of_an_unknown_session_is_left_to_be_recorded_alone(transactions, park):
     unknown = ("cp1", (updated(49, station_ref="lost"), metered(49, 2000.0, ref="lost")))
     async with transactions() as tx:
-        assert await record_together(tx, [unknown, CALLS[0]]) == [False, True]
+        assert await record_together(tx, [unknown, CALLS[0]]) == [None, ()]
         rows = await dump(tx, "session_message", "meter_value")
     assert [row["station_ref"] for row in rows["session_message"]].count("lost") == 0
     assert [row["station_ref"] for row in rows["meter_value"]] == ["tx-cp1"]

@@ -69,7 +69,10 @@ Wanted = Annotated[FrameFilter, Depends(frame_filter)]
 async def list_frames(
     tx: Transaction, _: StationKeeper, station_id: StationIdPath, wanted: Wanted, asked: Asked
 ) -> PageOut[FrameOut]:
-    """List raw messages of the last days, newest first; secrets are taken out, long ones are cut."""
+    """List raw messages of the last days, newest first; secrets are taken out, long ones are cut.
+
+    Who is refused at the handshake has no messages: see the station's security events, or the strangers.
+    """
     return PageOut[FrameOut].model_validate(await frames.frames(tx, station_id, wanted, asked))
 
 

@@ -21,7 +21,7 @@ RequestIdPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class EventOut(Out):
-    """Something the station reported; `name` is its own word."""
+    """Something the station reported, or that Sunslot found; `name` is the station's own word."""
 
     kind: str
     name: str
@@ -79,7 +79,12 @@ class ReservationOut(Out):
 async def list_events(
     tx: Transaction, _: StationKeeper, station_id: StationIdPath, asked: Asked, kind: KindQuery = None
 ) -> PageOut[EventOut]:
-    """List what the station reported beside its sessions, newest first."""
+    """List what the station reported beside its sessions, newest first.
+
+    Among the security events (`kind=security`) are those that Sunslot finds (`"found_by": "sunslot"` in the detail):
+    refused handshakes in its name (`wrong_key`, `no_key`, `unsound_credentials`, `lower_profile`, `no_certificate`,
+    `foreign_certificate`), `no_common_subprotocol` and `serial_mismatch`, each once with how often and from where last.
+    """
     return PageOut[EventOut].model_validate(await station_events.events(tx, station_id, kind, asked))
 
 
