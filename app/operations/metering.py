@@ -12,7 +12,7 @@ from sqlalchemy import or_, update
 
 from app.bus.subjects import site_changed
 from app.domain.facts import Fact, Metered, SessionUpdated
-from app.domain.session import SessionState, advance
+from app.domain.session import THOUSANDTH, SessionState, advance, is_a_thousandth
 from app.domain.snapshot import EvseSpec
 from app.operations.hearing import Hearing, payload_of
 from app.operations.session_facts import state_of, write_state
@@ -164,7 +164,8 @@ class _Metering:
         self._states[key] = row, advanced.state
         if before.delivered_wh < row.need_wh <= advanced.state.delivered_wh:
             self._tx.ring(site_changed(row.site_id))
-        for doubt in advanced.doubts:
+        is_slow = is_a_thousandth(before, advanced.state, evse.power_w, fact.power_w)
+        for doubt in (*advanced.doubts, *([THOUSANDTH] if is_slow else [])):
             await self._doubt(row.station_id, fact, doubt)
 
     def _move_power(self, evse: EvseRow, spec: EvseSpec, fact: Metered) -> bool:

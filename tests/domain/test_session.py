@@ -1,11 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rows import MORNING
 
 from app.domain.facts import Metered, SessionEnded
-from app.domain.session import SUPERSEDED, SessionState, advance, supersede
+from app.domain.session import SUPERSEDED, Advanced, SessionState, advance, is_a_thousandth, supersede
 
 FRESH = SessionState(started_at=MORNING, nameplate_w=6400.0)
 
@@ -48,6 +50,38 @@ def test_a_register_that_runs_backwards_is_doubted_and_ignored():
 def test_an_older_message_with_a_lower_register_is_history_and_not_doubted():
     state = after(FRESH, metered(5000.0, 10))
     assert advance(state, metered(4000.0, 9)).doubts == ()
+
+
+def test_kwh_labelled_wh_after_a_start_in_wh_are_read_as_kwh_and_told():
+    """Else such a session would stand at 0 kWh until its end."""
+    start = SessionState(MORNING, 6400.0, meter_start_wh=1_234_500.0, meter_last_wh=1_234_500.0)
+    first = advance(start, metered(1234.6, 10))
+    assert first.doubts == ("the register is in kWh though it says Wh",)
+    assert round(first.state.delivered_wh) == 100
+    assert round(advance(first.state, metered(1237.5, 60)).state.delivered_wh) == 3000
+    assert advance(first.state, metered(1234.0, 20)).state.delivered_wh == first.state.delivered_wh
+    assert after(first.state, ended(1_237_600.0)).delivered_wh == 3100.0
+
+
+@pytest.mark.parametrize("register_wh", [0.0, 12.0, 1233.0, 1300.0, 1_234_499.0])
+def test_a_register_that_was_reset_is_not_taken_for_kwh(register_wh):
+    start = SessionState(MORNING, 6400.0, meter_start_wh=1_234_500.0, meter_last_wh=1_234_500.0)
+    assert advance(start, metered(register_wh)) == Advanced(start, ("the register ran backwards",))
+
+
+@pytest.mark.parametrize(
+    ("grown_wh", "before_w", "now_w", "is_one"),
+    [
+        (0.1, 6000.0, 6000.0, True),
+        (100.0, 6000.0, 6000.0, False),
+        (0.0, 6000.0, 6000.0, False),
+        (0.1, None, 6e3, False),
+    ],
+)
+def test_a_register_all_in_kwh_is_found_by_the_power(grown_wh, before_w, now_w, is_one):
+    before = SessionState(MORNING, 6400.0, 10.0, 10.0, metered_at=MORNING)
+    now = replace(before, meter_last_wh=10.0 + grown_wh, metered_at=MORNING + timedelta(minutes=1))
+    assert is_a_thousandth(before, now, before_w, now_w) is is_one
 
 
 def test_a_jump_beyond_what_the_evse_can_deliver_is_doubted_and_ignored():

@@ -70,6 +70,12 @@ async def test_values_of_several_stations_are_recorded_together(transactions, me
         assert await tx.session.scalar(select(func.count()).select_from(MeterValueRow)) == 3
 
 
+async def test_a_station_whose_registers_are_all_in_kwh_is_told_of_by_its_power(meter):
+    await meter(("cp1", metered(58, 1001.0, 6000.0)))
+    doubts, _ = await meter(("cp1", metered(59, 1001.1, 6000.0)), ("cp2", metered(59, 1100.0, 6000.0, ref="tx-cp2")))
+    assert doubts == ["the register grows a thousand times slower than the power says"]
+
+
 async def test_repeated_values_change_nothing(transactions, meter):
     batch = [("cp1", metered(59, 3000.0, 6000.0)), ("cp1", metered(59, 2000.0)), ("cp1", metered(59, 9e6))]
     await meter(*batch)
