@@ -53,7 +53,7 @@ class LimitChange:
 
     `evse_number` None or 0: all of the station's. `limit` is the highest of all its periods in `unit`, A per
     phase or W; None: unbounded, unknown, or not believable. `is_replaceable`: a lease of ours replaces it (TxProfile at
-    our stack level). `is_standing`: it starts at once and has no end of its own.
+    our stack level).
     """
 
     kind: ChangeKind
@@ -61,8 +61,6 @@ class LimitChange:
     limit: Limit | None = None
     unit: RateUnit = RateUnit.A
     is_replaceable: bool = False
-    is_standing: bool = False
-    phase_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def test_an_evse_that_the_station_does_not_have_is_barred():
 def test_a_limit_counts_on_all_phases_and_never_below_what_it_may_mean(limit, unit, power_w):
     """Amperes are per phase whatever numberPhases says (OCPP 1.6 §3.13.4); what cannot be read is unbounded."""
     evse = replace(specs(1)[0], nameplate_w=18_000.0, w_per_a=600.0, phase_count=3)
-    assert change_w(session(limit, unit=unit, phase_count=1), evse) == power_w
+    assert change_w(session(limit, unit=unit), evse) == power_w
 
 
 class Park:

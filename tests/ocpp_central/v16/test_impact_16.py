@@ -115,17 +115,17 @@ def change_of(wire, connector=1):
 @pytest.mark.parametrize(
     ("wire", "connector", "change"),
     [
-        (profile(), 1, LimitChange(ChangeKind.SESSION, 1, 16.0, RateUnit.A, True, True, 1)),
-        (profile(stack_level=3), 1, LimitChange(ChangeKind.SESSION, 1, 16.0, RateUnit.A, False, True, 1)),
+        (profile(), 1, LimitChange(ChangeKind.SESSION, 1, 16.0, RateUnit.A, True)),
+        (profile(stack_level=3), 1, LimitChange(ChangeKind.SESSION, 1, 16.0, RateUnit.A, False)),
         (
             profile("TxDefaultProfile", ((0, 1000.0, 3), (60, 9000.0, 3)), "W"),
             0,
-            LimitChange(ChangeKind.DEFAULT, 0, 9000.0, RateUnit.W, False, True, 3),
+            LimitChange(ChangeKind.DEFAULT, 0, 9000.0, RateUnit.W, False),
         ),
         (
             profile("ChargePointMaxProfile", ((0, 32, 1), (60, 6, 3))),
             0,
-            LimitChange(ChangeKind.STATION_MAX, 0, 32.0, RateUnit.A, False, True, None),
+            LimitChange(ChangeKind.STATION_MAX, 0, 32.0, RateUnit.A, False),
         ),
     ],
 )
@@ -155,25 +155,6 @@ def test_a_purpose_nobody_knows_counts_as_profiles_taken_away():
     assert (change.kind, change.limit, change.is_replaceable) == (ChangeKind.CLEARED, None, False)
 
 
-@pytest.mark.parametrize(
-    "wire",
-    [
-        profile(schedule={"duration": 60}),
-        profile(schedule={"startSchedule": "2126-04-01T00:00:00Z"}),
-        profile(schedule={"startSchedule": "soon"}),
-        profile(schedule={"startSchedule": None}),
-        profile(validTo="2126-04-01T00:00:00Z"),
-        profile(validFrom="2126-04-01T00:00:00Z"),
-        profile(recurrencyKind="Daily"),
-        profile(chargingProfileKind="Recurring"),
-        profile(chargingProfileKind="Relative"),
-        profile(periods=((60, 6.0, 1),)),
-    ],
-)
-def test_what_may_end_or_begin_later_does_not_stand(wire):
-    assert not change_of(wire).is_standing
-
-
 @pytest.mark.ocpp("1.6", "ClearChargingProfile")
 @pytest.mark.parametrize(
     ("payload", "change"),
@@ -195,7 +176,7 @@ def test_what_is_cleared_leaves_nothing_that_limits_1_6_5_5(payload, change):
 @pytest.mark.parametrize(("connector", "number"), [({"connectorId": 2}, 2), ({}, None)])
 def test_a_remote_start_may_bring_a_profile_1_6_5_11(connector, number):
     impact = V16.classify("RemoteStartTransaction", {"idTag": "A", **connector, "chargingProfile": profile()})
-    change = LimitChange(ChangeKind.SESSION, number, 16.0, RateUnit.A, True, True, 1)
+    change = LimitChange(ChangeKind.SESSION, number, 16.0, RateUnit.A, True)
     assert impact == Impact(Effect.LIMITS, changes=(change,))
 
 

@@ -154,24 +154,24 @@ def change(said, evse_number=1):
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (profile(), LimitChange(ChangeKind.SESSION, 1, 16.0, is_replaceable=True, is_standing=True)),
-        (profile(level=1), LimitChange(ChangeKind.SESSION, 1, 16.0, is_standing=True)),
-        (profile(id=12), LimitChange(ChangeKind.SESSION, 1, 16.0, is_standing=True)),
+        (profile(), LimitChange(ChangeKind.SESSION, 1, 16.0, is_replaceable=True)),
+        (profile(level=1), LimitChange(ChangeKind.SESSION, 1, 16.0)),
+        (profile(id=12), LimitChange(ChangeKind.SESSION, 1, 16.0)),
         (
             profile(purpose="TxDefaultProfile"),
-            LimitChange(ChangeKind.DEFAULT, 1, 16.0, is_standing=True),
+            LimitChange(ChangeKind.DEFAULT, 1, 16.0),
         ),
         (
             profile(schedule(7000, unit="W"), purpose="ChargingStationMaxProfile"),
-            LimitChange(ChangeKind.STATION_MAX, 1, 7000, RateUnit.W, is_standing=True),
+            LimitChange(ChangeKind.STATION_MAX, 1, 7000, RateUnit.W),
         ),
         (
             profile(schedule(6, 32, 10), schedule(20)),
-            LimitChange(ChangeKind.SESSION, 1, 32, is_replaceable=True, is_standing=True),
+            LimitChange(ChangeKind.SESSION, 1, 32, is_replaceable=True),
         ),
         (
             profile(schedule(6), schedule(7000, unit="W")),
-            LimitChange(ChangeKind.SESSION, 1, None, is_replaceable=True, is_standing=True),
+            LimitChange(ChangeKind.SESSION, 1, None, is_replaceable=True),
         ),
     ],
     ids=["lease", "other level", "another id (K01.FR.39)", "default", "station", "highest of all", "mixed units"],
@@ -188,52 +188,15 @@ def test_a_limit_that_cannot_be_believed_is_none(limit):
 
 @pytest.mark.ocpp("2.0.1", "SetChargingProfile")
 @pytest.mark.parametrize("schedules", [[], [{"chargingRateUnit": "A", "chargingSchedulePeriod": []}], ["x"], [{}]])
-def test_a_profile_without_periods_is_unbounded_and_does_not_stand(schedules):
-    odd = change(profile() | {"chargingSchedule": schedules})
-    assert (odd.limit, odd.is_standing) == (None, False)
+def test_a_profile_without_periods_is_unbounded(schedules):
+    assert change(profile() | {"chargingSchedule": schedules}).limit is None
 
 
 @pytest.mark.ocpp("2.0.1", "SetChargingProfile")
-@pytest.mark.parametrize(
-    ("more", "is_standing"),
-    [
-        ({}, True),
-        ({"chargingProfileKind": "Relative"}, True),
-        ({"chargingProfileKind": "Recurring", "recurrencyKind": "Daily"}, False),
-        ({"validFrom": "2026-04-01T07:00:00Z"}, False),
-        ({"validTo": "2026-04-01T07:00:00Z"}, False),
-        ({"chargingSchedule": [schedule(16, duration=600)]}, False),
-        ({"chargingSchedule": [schedule(16, startSchedule="2000-01-01T00:00:00Z")]}, True),
-        ({"chargingSchedule": [schedule(16, startSchedule="2000-01-01T00:00:00")]}, True),
-        ({"chargingSchedule": [schedule(16, startSchedule="2031-01-01T00:00:00Z")]}, False),
-        ({"chargingSchedule": [schedule(16, startSchedule="soon")]}, False),
-        (
-            {
-                "chargingSchedule": [
-                    {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 9, "limit": 1}]}
-                ]
-            },
-            False,
-        ),
-    ],
-)
-def test_only_what_holds_from_now_on_for_ever_stands(more, is_standing):
-    assert change(profile(**more)).is_standing is is_standing
-
-
-@pytest.mark.ocpp("2.0.1", "SetChargingProfile")
-def test_phases_are_known_where_all_periods_agree():
-    def with_phases(*counts):
-        periods = [{"startPeriod": 0, "limit": 6} | ({"numberPhases": each} if each else {}) for each in counts]
-        return change(profile(schedule() | {"chargingSchedulePeriod": periods})).phase_count
-
-    assert [with_phases(1, 1), with_phases(3), with_phases(1, 3), with_phases(None), with_phases(9)] == [
-        1,
-        3,
-        None,
-        None,
-        None,
-    ]
+def test_a_profile_that_leaves_its_beginning_open_is_unbounded_k01_fr_31():
+    later = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 9, "limit": 1}]}
+    assert change(profile(later)).limit is None
+    assert change(profile(schedule(16), later)).limit is None
 
 
 @pytest.mark.ocpp("2.0.1", "SetChargingProfile", "RequestStartTransaction")
@@ -249,7 +212,7 @@ def test_a_remote_start_is_harmless_until_it_brings_a_profile_f01():
     start = {"remoteStartId": 1, "idToken": {"idToken": "A", "type": "Central"}}
     assert V201.classify("RequestStartTransaction", start) == Impact(Effect.HARMLESS)
     anywhere = V201.classify("RequestStartTransaction", start | {"chargingProfile": profile()})
-    assert anywhere.changes == (LimitChange(ChangeKind.SESSION, None, 16.0, is_standing=True),)
+    assert anywhere.changes == (LimitChange(ChangeKind.SESSION, None, 16.0),)
     there = V201.classify("RequestStartTransaction", start | {"evseId": 2, "chargingProfile": profile(id=21)})
     assert there.changes[0].is_replaceable
 
