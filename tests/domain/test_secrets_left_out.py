@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.redaction import LEFT_OUT, without_secrets
+from app.domain.redaction import LEFT_OUT, LONGEST_TEXT_COUNT, without_secrets
 
 PRIVATE_KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----"
 
@@ -44,3 +44,11 @@ def test_long_lists_and_texts_are_cut():
     shown = without_secrets({"many": list(range(500)), "long": "x" * 50_000})
     assert len(shown["many"]) == 51
     assert len(shown["long"]) == 6_000
+
+
+@pytest.mark.parametrize("part", ["x", "access", "a://", "://a", "-----BEGIN ", "authorization key", "passphras", "api_"])
+def test_texts_of_256_kb_that_almost_hold_a_secret_are_looked_at_once_not_from_every_character_on(part):
+    """With a pattern that starts again at every character this takes minutes, in which no station is answered."""
+    text = part * (256 * 1024 // len(part))
+    kept = without_secrets({"data": text, "name": text, text: text})
+    assert len(str(kept["data"])) <= LONGEST_TEXT_COUNT

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, StringConstraints
 SCHEMES = ("ftp", "ftps", "http", "https", "sftp")
 LONGEST_URL_COUNT = 512
 LONGEST_CERTIFICATE_COUNT = 5_500
-CERTIFICATE = re.compile(r"\s*(-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+", re.ASCII)
+CERTIFICATE = re.compile(r"\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+", re.ASCII)
 
 
 def _url(text: str) -> str:
