@@ -71,10 +71,11 @@ async def change(tx: Tx, site_id: str, values: Mapping[str, Any]) -> SiteRow:
     row = await site_queries.locked_site(tx.session, site_id)
     if row is None:
         raise NotFound(f"there is no site {site_id}")
+    evses = await site_queries.evse_currents(tx.session, site_id)  # a query would write what is not checked yet
     is_safe_current_new = values.get("safe_current_a", row.safe_current_a) != row.safe_current_a
     for name, value in values.items():
         setattr(row, name, value)
-    check_room(row, await site_queries.evse_currents(tx.session, site_id))
+    check_room(row, evses)
     await tx.session.flush()
     if is_safe_current_new:
         for station_id in await station_queries.unverify_site(tx.session, site_id):

@@ -74,6 +74,14 @@ async def test_a_sites_change_is_partial_and_a_safe_current_must_be_proven(opera
     assert (await operator.send("PATCH", "/v1/sites/none", {"limit_kw": 1.0})).status_code == 404
 
 
+@pytest.mark.parametrize("values", [{"reserve_kw": 60.0}, {"margin_kw": 60.0}, {"limit_kw": 5e-324, "reserve_kw": 1.0}])
+async def test_a_change_that_leaves_no_room_is_refused_before_the_database_has_to(operator, site, values):
+    before = await operator.ok("GET", "/v1/sites/north")
+    answer = await operator.send("PATCH", "/v1/sites/north", values)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "limit_kw")
+    assert await operator.ok("GET", "/v1/sites/north") == before
+
+
 async def test_a_reading_is_stored_once_and_another_of_that_instant_is_a_conflict(operator, desk, site, bus, clock):
     meter = await desk.with_role(Role.STATION_ADMIN)
     path = "/v1/sites/north/readings"
