@@ -9,10 +9,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from app.domain.identity import Proof, StationAdmitted
 from app.ocpp_central.dialect import Dialect
 from app.ocpp_central.tls import TlsMaterial, proof_of, why_failed
+
+MOST_CONTROLS_COUNT, CONTROLS_PER_S = 500, 10.0
 
 
 class Doorway:
@@ -95,6 +99,9 @@ class StationConnection(ServerConnection):
     newest certificates. Bytes that come before TLS is ready are handed over to it; what the peer sends together with
     the end of its TLS handshake waits until the handshake is known to be over here. `tls_failed` is told the address
     and the reason where it fails.
+
+    Pings are answered as they are read, past every queue and pace of messages; who sends them by the hundreds, or
+    10 a second for ever, is hung up on: unread pongs would fill our memory, and answering them our time.
     """
 
     def __init__(
@@ -118,6 +125,8 @@ class StationConnection(ServerConnection):
         self._opening: asyncio.Task[None] | None = None
         self._is_made = False
         self._early = bytearray()
+        self._controls_left = float(MOST_CONTROLS_COUNT)
+        self._controls_at_s = self.loop.time()
 
     @property
     def proof(self) -> Proof:
@@ -187,6 +196,17 @@ class StationConnection(ServerConnection):
             super().data_received(data)
         else:
             self._early += data
+
+    def process_event(self, event: Event) -> None:
+        """Take what was read; the peer may only send so many control frames."""
+        if isinstance(event, Frame) and event.opcode in (Opcode.PING, Opcode.PONG):
+            now_s = self.loop.time()
+            refilled = self._controls_left + (now_s - self._controls_at_s) * CONTROLS_PER_S
+            self._controls_left, self._controls_at_s = min(refilled, MOST_CONTROLS_COUNT) - 1, now_s
+            if self._controls_left < 0:
+                self.hang_up()
+                return
+        super().process_event(event)
 
     def eof_received(self) -> None:
         """The peer sends no more."""

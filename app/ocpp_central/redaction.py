@@ -64,8 +64,8 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 SECRET_TEXT = re.compile(
-    r"passw|pass(phrase|code)|secret|auth\w{0,40}[ _-]?key|private|api[ _-]?key|credential|\bpsk\b|\bpin\b|\btoken|idtag"
-    r"|idtoken|\bbearer\b|\bbasic\b",
+    r"passw|pass(phrase|code)|secret|auth\w{0,40}[ _-]?key|private|api[ _-]?key|credential|\bpsk\b|\bpin\b|\btoken"
+    r"|idtag|idtoken|\bbearer\b|\bbasic\b",
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")

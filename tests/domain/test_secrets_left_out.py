@@ -46,7 +46,9 @@ def test_long_lists_and_texts_are_cut():
     assert len(shown["long"]) == 6_000
 
 
-@pytest.mark.parametrize("part", ["x", "access", "a://", "://a", "-----BEGIN ", "authorization key", "passphras", "api_"])
+@pytest.mark.parametrize(
+    "part", ["x", "access", "a://", "://a", "-----BEGIN ", "authorization key", "passphras", "api_"]
+)
 def test_texts_of_256_kb_that_almost_hold_a_secret_are_looked_at_once_not_from_every_character_on(part):
     """With a pattern that starts again at every character this takes minutes, in which no station is answered."""
     text = part * (256 * 1024 // len(part))

@@ -15,6 +15,7 @@ from app.domain.errors import StationFault, StationOffline
 
 pytestmark = [pytest.mark.database, pytest.mark.asyncio(loop_scope="module")]
 
+ABNORMAL = 1006
 BOTH = pytest.mark.parametrize("version", [V16, V201])
 
 
@@ -217,3 +218,25 @@ async def test_twenty_stations_that_connect_and_meter_at_once_are_all_served(hou
 
 async def test_the_neighbours_of_rude_stations_notice_nothing(neighbours):
     await neighbours.settle()
+
+
+@BOTH
+async def test_a_flood_of_pings_is_hung_up_on(house, neighbours, version):
+    station_id = await house.new_station(version)
+    async with at_table(house, version, station_id) as charger:
+        await charger.call("Heartbeat", {})
+        charger.socket.transport.write(masked(Opcode.PING, b"p" * 125) * 2000)
+        assert (await charger.closed())[0] == ABNORMAL
+    async with at_table(house, version, station_id) as charger:
+        assert "currentTime" in await charger.call("Heartbeat", {})
+    neighbours.unharmed()
+
+
+@BOTH
+async def test_hundreds_of_pings_are_answered(house, neighbours, version):
+    station_id = await house.new_station(version)
+    async with at_table(house, version, station_id) as charger:
+        for _ in range(400):
+            await (await charger.socket.ping())
+        assert "currentTime" in await charger.call("Heartbeat", {})
+    neighbours.unharmed()

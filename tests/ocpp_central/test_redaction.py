@@ -247,7 +247,9 @@ def test_anything_at_all_can_be_logged(text):
     assert isinstance(redacted(text), str)
 
 
-@pytest.mark.parametrize("part", ["x", "auth", "access", "://", "?", "?a&", "://?", "pass", "wifi", "-----BEGI", "\\", "@"])
+@pytest.mark.parametrize(
+    "part", ["x", "auth", "access", "://", "?", "?a&", "://?", "pass", "wifi", "-----BEGI", "\\", "@"]
+)
 def test_frames_of_256_kb_that_almost_hold_a_secret_are_looked_at_once_not_from_every_character_on(part):
     """With a pattern that starts again at every character one frame of a station stops the house for minutes."""
     text = part * (256 * 1024 // len(part))
@@ -257,4 +259,7 @@ def test_frames_of_256_kb_that_almost_hold_a_secret_are_looked_at_once_not_from_
 
 def test_a_login_that_holds_slashes_ats_and_spaces_is_hidden_from_the_first_scheme_to_the_last_at():
     text = f"see ftp://u:{SECRET}/@ {SECRET}@logs/x??a={SECRET}&b=2 and http://c"
-    assert shown(2, "DataTransfer", {"messageId": text})[3]["messageId"] == "see ftp://***@logs/x??a=***&b=*** and http://c"
+    assert (
+        shown(2, "DataTransfer", {"messageId": text})[3]["messageId"]
+        == "see ftp://***@logs/x??a=***&b=*** and http://c"
+    )
