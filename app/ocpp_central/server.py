@@ -34,7 +34,8 @@ from app.ocpp_central.handshake import FailureLimit, choose_dialect, credentials
 from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.refusals import Refusals
 from app.ocpp_central.repair_book import RepairBook
-from app.ocpp_central.session import Session, Shared
+from app.ocpp_central.session import Session
+from app.ocpp_central.shared import Shared
 from app.ocpp_central.tls import TlsMaterial
 from app.ocpp_central.v16 import Ocpp16
 from app.ocpp_central.v201 import Ocpp201

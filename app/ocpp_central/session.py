@@ -10,66 +10,31 @@ get 503: chargers repeat a refused transaction message a few times and then drop
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from app.bus import Bus
 from app.bus.subjects import station_command, station_dismissed
-from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
-from app.domain.facts import Recorded, StationBooted, Suspicious
 from app.domain.raw import RawCall, RawReply
-from app.ocpp_central.batch import MeterBatch
+from app.ocpp_central.answering import Answering
 from app.ocpp_central.boot import BootGate
-from app.ocpp_central.boot_serial import contradiction
 from app.ocpp_central.calls import StationCalls
 from app.ocpp_central.certification import Certification
 from app.ocpp_central.commands import StationCommands
-from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Dialect
-from app.ocpp_central.frame_log import FrameLog
+from app.ocpp_central.dialect import Dialect
 from app.ocpp_central.onboarding import Onboarding
-from app.ocpp_central.options import CentralOptions
 from app.ocpp_central.raw_door import RawDoor
 from app.ocpp_central.reading import INTERNAL, NORMAL, POLICY, TRY_AGAIN_LATER, Over, Reader, Socket
 from app.ocpp_central.reconcile import Reconciler
-from app.ocpp_central.repair_book import RepairBook
-from app.ocpp_central.rpc import (
-    Call,
-    Payload,
-    Problem,
-    Refusal,
-    call_text,
-    error_text,
-    result_text,
-)
-from app.operations import findings, station_facts
-from app.operations.metering import is_running
-from app.operations.transaction import Transactions
+from app.ocpp_central.rpc import Call, call_text
+from app.ocpp_central.shared import Shared
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all sessions share."""
-
-    transactions: Transactions
-    bus: Bus
-    options: CentralOptions
-    batch: MeterBatch
-    counts: Counter[str]
-    frame_log: FrameLog
-    repairs: RepairBook
-    authority: CertificateAuthority = field(default_factory=SignedByHand)
-
 
 EXPECTED = (Over, StationOffline, DatabaseUnavailable, NotFound)
 
@@ -88,7 +53,6 @@ class Session:
         certificate_serial: str | None = None,
     ) -> None:
         self.station_id = station_id
-        self._certificate_serial = certificate_serial
         self._socket = socket
         self._dialect = dialect
         self._shared = shared
@@ -97,6 +61,9 @@ class Session:
         self._frames = shared.frame_log.of(station_id)
         self._calls = StationCalls(self._send_call, self._clock, shared.options.call_timeout_s)
         self._reader = Reader(socket, self._calls, self._frames, self._clock, shared.options, self._count)
+        self._answering = Answering(
+            station_id, dialect, shared, self._gate, self._send_answer, self._count, certificate_serial
+        )
         self._superseded = asyncio.Event()
         turn = asyncio.Lock()
         self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts, turn)
@@ -227,95 +194,7 @@ class Session:
         while True:
             received = await self._reader.next()
             with received.hold:
-                if isinstance(received.frame, Call):
-                    await self._answer(received.frame, received.received_at)
-                else:
-                    self._count("malformed_frame")
-                    self._shared.repairs.note(self.station_id, f"malformed_{received.frame.problem}")
-                    await self._refuse("", received.frame.message_id, received.frame.problem, received.frame.detail)
-
-    async def _answer(self, call: Call, received_at: datetime) -> None:
-        try:
-            recorded = await self._hear(call, received_at)
-            answer = self._spell(call, recorded)
-        except Refusal as refusal:
-            self._count(f"refused_{refusal.problem}")
-            self._shared.repairs.note(self.station_id, f"refused_{refusal.problem}")
-            log.info("call_refused", station_id=self.station_id, problem=refusal.problem, detail=refusal.detail)
-            await self._refuse(call.action, call.message_id, refusal.problem, refusal.detail)
-            return
-        await self._send_answer(call.action, call.message_id, result_text(call.message_id, answer))
-        if recorded.boot_status is None:
-            self._gate.spoke()
-        else:
-            self._gate.answered(recorded.boot_status)
-
-    async def _refuse(self, action: str, message_id: str, problem: Problem, detail: str) -> None:
-        code = self._dialect.error_code(problem)
-        if code is not None:
-            await self._send_answer(action, message_id, error_text(message_id, code, detail), is_error=True)
-
-    async def _hear(self, call: Call, received_at: datetime) -> Recorded:
-        """Record what a call says; raises Refusal, DatabaseUnavailable, NotFound."""
-        is_barred = self._gate.is_pending and self._dialect.is_barred_while_pending(call.action)
-        if is_barred and not self._gate.is_asked(call.action):
-            raise Refusal(Problem.SECURITY, "the station's boot is not accepted yet")
-        if why := contradiction(self._certificate_serial, call.action, call.payload):
-            await self._expose(why)
-        try:
-            decoded = self._dialect.decode(call.action, call.payload, received_at)
-            for repair, count in decoded.repairs.items():
-                self._count(f"repair_{repair}", count)
-                self._shared.repairs.note(self.station_id, repair, count)
-            if any(isinstance(fact, StationBooted) for fact in decoded.facts):
-                self._gate.knocked()
-            recorded = await self._record(decoded)
-            for reason in recorded.quarantined:
-                self._shared.repairs.note(self.station_id, f"quarantined: {reason}")
-            return recorded
-        except (Refusal, DatabaseUnavailable, NotFound):
-            raise
-        except Exception as broken:
-            log.error("call_failed", station_id=self.station_id, action=call.action, exc_info=True)
-            return await self._set_aside(call, received_at, broken)
-
-    async def _expose(self, why: str) -> None:
-        """The certificate is another station's: end the connection without an answer (OCPP 2.0.1 B01.FR.12)."""
-        log.warning("serial_mismatch", station_id=self.station_id)
-        async with self._shared.transactions() as tx:
-            await findings.note(tx, self.station_id, "serial_mismatch", {"reason": why})
-        raise Over(POLICY, "the serial number is not the certificate's")
-
-    async def _record(self, decoded: Decoded) -> Recorded:
-        if is_running(decoded.facts):
-            doubts = await self._shared.batch.record(self.station_id, decoded.facts)
-            if doubts is not None:
-                return Recorded(quarantined=doubts)
-        async with self._shared.transactions() as tx:
-            return await station_facts.record_facts(tx, self.station_id, decoded.facts)
-
-    async def _set_aside(self, call: Call, received_at: datetime, broken: Exception) -> Recorded:
-        """Keep a message that we failed on, so that it can be answered; refuse it if even that fails."""
-        self._count("set_aside")
-        text = repr(call.payload)[:LONGEST_PAYLOAD_COUNT]
-        reason = f"recording it failed: {type(broken).__name__}"
-        fact = Suspicious(received_at, received_at, call.action[:64], reason, text)
-        try:
-            async with self._shared.transactions() as tx:
-                return await station_facts.record_facts(tx, self.station_id, (fact,))
-        except (DatabaseUnavailable, NotFound):
-            raise
-        except Exception:
-            log.error("set_aside_failed", station_id=self.station_id, action=call.action, exc_info=True)
-            raise Refusal(Problem.INTERNAL, "the message could not be recorded") from None
-
-    def _spell(self, call: Call, recorded: Recorded) -> Payload:
-        desk = Desk(self._clock.now(), self._shared.options.heartbeat_interval_s)
-        answer = self._dialect.reply(call.action, recorded, desk)
-        if faults := self._dialect.schemas.response_faults(call.action, answer):
-            log.error("answer_invalid", station_id=self.station_id, action=call.action, detail=faults[0].detail)
-            raise Refusal(Problem.INTERNAL, "the answer cannot be spelled")
-        return answer
+                await self._answering.answer(received.frame, received.received_at)
 
     async def _send_call(self, call: Call) -> None:
         text = call_text(call.message_id, call.action, call.payload)

@@ -99,6 +99,31 @@ def tls_files(settings: Settings, authority: LocalAuthority, now: datetime) -> T
     return given
 
 
+def central_options(settings: Settings, files: TlsFiles | None) -> CentralOptions:
+    """Return what the settings say of the OCPP central."""
+    return CentralOptions(
+        host=settings.ocpp_host,
+        port=settings.ocpp_port,
+        tls_port=settings.ocpp_tls_port,
+        tls_files=files,
+        organisation=settings.ocpp_organisation,
+        call_timeout_s=settings.call_timeout_s,
+        heartbeat_interval_s=settings.heartbeat_interval_s,
+        meter_interval_s=settings.meter_interval_s,
+    )
+
+
+async def _serve(stack: AsyncExitStack, central: Central, settings: Settings) -> None:
+    """Let stations in until the stack is closed; raises Invalid, naming the setting that is in the way."""
+    try:
+        await stack.enter_async_context(central.serving())
+    except ssl.SSLError as broken:
+        raise Invalid(f"cannot be used ({broken.reason})", field="SUNSLOT_OCPP_TLS_…") from broken
+    except OSError as broken:
+        where = f"{settings.ocpp_host}:{settings.ocpp_port}"
+        raise Invalid(f"cannot listen on {where} ({broken.strerror or broken})", field="SUNSLOT_OCPP_PORT") from broken
+
+
 @asynccontextmanager
 async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
     """Start everything below the HTTP edge and stop it in reverse order."""
@@ -114,34 +139,15 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
             await admission.forget_connections(tx)
         authority = LocalAuthority(settings.data_dir / "authority")
         is_local = settings.ocpp_certificate_authority == "local"
+        files = await asyncio.to_thread(tls_files, settings, authority, clock.now())
         central = Central(
-            transactions,
-            bus,
-            CentralOptions(
-                host=settings.ocpp_host,
-                port=settings.ocpp_port,
-                tls_port=settings.ocpp_tls_port,
-                tls_files=await asyncio.to_thread(tls_files, settings, authority, clock.now()),
-                organisation=settings.ocpp_organisation,
-                call_timeout_s=settings.call_timeout_s,
-                heartbeat_interval_s=settings.heartbeat_interval_s,
-                meter_interval_s=settings.meter_interval_s,
-            ),
-            authority if is_local else SignedByHand(),
+            transactions, bus, central_options(settings, files), authority if is_local else SignedByHand()
         )
         loops = asyncio.create_task(SiteLoops(transactions, bus, health).run())
         stack.push_async_callback(_end, loops)
         renew = partial(tls_files, settings, authority)
         stack.enter_context(timers(transactions, timedelta(days=settings.keep_days), renew))
-        try:
-            await stack.enter_async_context(central.serving())
-        except ssl.SSLError as broken:
-            raise Invalid(f"cannot be used ({broken.reason})", field="SUNSLOT_OCPP_TLS_…") from broken
-        except OSError as broken:
-            where = f"{settings.ocpp_host}:{settings.ocpp_port}"
-            raise Invalid(
-                f"cannot listen on {where} ({broken.strerror or broken})", field="SUNSLOT_OCPP_PORT"
-            ) from broken
+        await _serve(stack, central, settings)
         log.info("house_open", ocpp_port=central.port)
         urls = PublicUrls(settings.ocpp_public_url, settings.ocpp_tls_public_url)
         yield House(transactions, bus, clock, central, health, url, urls)
