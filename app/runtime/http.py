@@ -4,14 +4,64 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.domain.errors import Invalid
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10
+MOST_CONNECTIONS_COUNT = 400
+HEAD_TIMEOUT_S = 10.0
+
+
+class _Connection(H11Protocol):
+    """A connection that may not hold a place without asking for anything: uvicorn itself waits for ever.
+
+    One whose request's head has not come within `head_timeout_s` (after the accept, or after the last answer) is hung
+    up on; where places run out, the one that has said nothing for longest goes at once, never the newcomer.
+    """
+
+    def __init__(self, *args: Any, head_timeout_s: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._head_timeout_s = head_timeout_s
+        self._silent_since_s = self.loop.time()
+        self._seen: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection was accepted; somebody else's may be hung up for it."""
+        super().connection_made(transport)
+        self._look()
+        if len(self.connections) > MOST_CONNECTIONS_COUNT:
+            others = [each for each in self.connections if isinstance(each, _Connection) and each is not self]
+            silent = [each for each in others if each.is_silent]
+            if silent:
+                min(silent, key=lambda each: each._silent_since_s).hang_up()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def hang_up(self) -> None:
+        """End the connection without a word."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _look(self) -> None:
+        """Look again and again whether a whole period has passed without a request."""
+        if self.transport.is_closing():
+            return
+        now_s = self.loop.time()
+        if not self.is_silent or self.cycle is not self._seen:
+            self._silent_since_s, self._seen = now_s, self.cycle
+        elif now_s - self._silent_since_s >= self._head_timeout_s:
+            self.hang_up()
+            return
+        self.loop.call_later(self._head_timeout_s / 2, self._look)
 
 
 class _Server(uvicorn.Server):
@@ -33,11 +83,12 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def serve_http(app: Any, host: str, port: int) -> AsyncIterator[int]:
+async def serve_http(app: Any, host: str, port: int, head_timeout_s: float = HEAD_TIMEOUT_S) -> AsyncIterator[int]:
     """Serve an ASGI app and yield the port; raises Invalid when the port cannot be had."""
     listener = bind(host, port, setting="SUNSLOT_HTTP_PORT")
     config = uvicorn.Config(
         app,
+        http=cast("type[asyncio.Protocol]", partial(_Connection, head_timeout_s=head_timeout_s)),
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,9 +1,12 @@
+import asyncio
+
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
 
 from app.api import install_problems
-from app.api.body_limit import LARGEST_BODY_BYTES
+from app.api.body_limit import LARGEST_BODY_BYTES, BodyLimit
 from app.api.problems import STATUSES, TITLES, field_of
 from app.domain.errors import BookingRefused, DatabaseUnavailable, Invalid, NotFound, SunslotError, Unauthenticated
 
@@ -158,3 +161,25 @@ async def test_a_body_that_grows_too_large_on_the_way_is_cut_off(client):
     answer = await client.post("/takes", content=chunks(), headers={"content-type": "application/json"})
     assert (await problem_of(answer))["status"] == 413
     assert sent_bytes >= LARGEST_BODY_BYTES
+
+
+async def test_a_body_that_never_ends_is_given_up_and_a_silent_caller_behind_it_is_not():
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive():
+        while not messages:
+            await asyncio.sleep(1)
+        return messages.pop(0)
+
+    async def read_twice(scope, receive, send):
+        await receive()
+        await receive()
+
+    with pytest.raises(HTTPException) as given_up:
+        await BodyLimit(read_twice, timeout_s=0.05)({"type": "http", "headers": []}, receive, None)
+    assert given_up.value.status_code == 408
+
+    messages += [{"type": "http.request", "body": b"{}", "more_body": False}]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await BodyLimit(read_twice, timeout_s=0.05)({"type": "http", "headers": []}, receive, None)
