@@ -19,18 +19,24 @@ from app.store.site import lock_site
 
 LOSES_PROFILES = (ClearProfile, Reboot, UpdateFirmware, SendVendorMessage)
 LIMIT_SETTING = re.compile(
-    r"power|current|(?<!s)amp|watt|limit|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
+    r"power|pwr|current|(?<!st)(?<!l)amp(?!l)|watt|max.?kw|kw.?max|kw$|i.?max$|limit|throttl|ceiling|breaker|set.?point|dip.?sw|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
     r"|load.?(balanc|manag|shar)|factory",
     re.IGNORECASE,
 )
 IDENTITY_SETTING = re.compile(
-    r"authori[sz]ationkey|password|security.?profile|network.?conf|central.?(system|url)|ocpp.?(url|endpoint)|identity",
+    r"authori[sz]ation.?key|auth.?key|basic.?auth|password|security.?profile|network.?conf|central.?(system|url)|identity"
+    r"|(ocpp|csms|server|back.?end|web.?socket|ws).?(url|uri|addr|host|server|endpoint)",
     re.IGNORECASE,
 )
 
 
 def check_setting(name: str) -> None:
-    """Raise Invalid, naming the field, for a setting that only Sunslot itself may change."""
+    """Raise Invalid, naming the field, for a setting that only Sunslot itself may change, or that hides its name.
+
+    No version knows a name that is not ASCII, so letters that only look like those of a limit have no honest use.
+    """
+    if not (name.isascii() and name.isprintable()):
+        raise Invalid("no setting has such characters in its name", field="name")
     if IDENTITY_SETTING.search(name):
         raise Invalid("decides how the station logs in; it is not changed here", field="name")
     if LIMIT_SETTING.search(name):
