@@ -28,6 +28,7 @@ log = structlog.get_logger()
 CAPACITY_COUNT = 10_000
 MOST_CHARACTERS_COUNT = 32 * 2**20
 REDACTED_AT_ONCE_COUNT = 20
+CHARACTERS_AT_ONCE_COUNT = 64 * 1024
 MOST_TOGETHER_COUNT = 500
 PATIENCE_S = 0.5
 PAUSE_S = 5.0
@@ -139,11 +140,14 @@ class FrameLog:
     async def _next(self) -> list[LoggedFrame]:
         """Take the next frames from the queue, without their secrets; answers get their turn in between."""
         together: list[LoggedFrame] = []
+        looked_at_count = 0
         while self._queue and len(together) < MOST_TOGETHER_COUNT:
             frame = self._queue.popleft()
             self._queued_count -= len(frame.text)
             together.append(frame.redacted())
-            if len(together) % REDACTED_AT_ONCE_COUNT == 0:
+            looked_at_count += len(frame.text)
+            if len(together) % REDACTED_AT_ONCE_COUNT == 0 or looked_at_count > CHARACTERS_AT_ONCE_COUNT:
+                looked_at_count = 0
                 await asyncio.sleep(0)
         return together
 

@@ -41,6 +41,7 @@ TRIGGERS = (
 # What the walk also knows by itself: a text without these and without triggers is left by it as it is.
 BESIDES = ("apn", "emaid", "basic", "signature", "ocspresult", "generatedat")
 LONGEST_LOGGED_COUNT = 4000
+LONGEST_NAME_COUNT = 200
 MOST_NODES_COUNT = 1500
 DEEPEST_NESTING = 24
 SHORTEST_ABBREVIATED_COUNT = 48
@@ -188,15 +189,16 @@ def _is_well_formed(frame: Any) -> bool:
 
 
 class _Walk:
-    """One frame's copy without secrets; bounded in size, so that a long list costs no more than what is shown."""
+    """One frame's copy without secrets; bounded in size, so that a long one costs no more than what is shown of it."""
 
     def __init__(self) -> None:
         self._left_count = MOST_NODES_COUNT
+        self._looked_at_count = 0  # characters
 
     def rest_of(self, frame: list[Any]) -> list[Any]:
         """Return what follows the message id."""
         if frame[0] == CALL_ERROR:
-            return [_free_text(part) if isinstance(part, str) else self.copy(part) for part in frame[2:]]
+            return [self._text(part) if isinstance(part, str) else self.copy(part) for part in frame[2:]]
         return [*frame[2:-1], self.copy(frame[-1])]
 
     def copy(self, value: Any, depth: int = 0) -> Any:
@@ -208,18 +210,31 @@ class _Walk:
             return self._object(value, depth)
         if isinstance(value, list):
             return [self.copy(item, depth + 1) for item in value[: self._left_count + 1]]
-        return _free_text(value) if isinstance(value, str) else value
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, text: str) -> str:
+        """Return what may be shown of a text: nothing of one that is not shown to its end, or behind what is shown."""
+        if self._looked_at_count > LONGEST_LOGGED_COUNT:
+            return "…"
+        if len(text) > LONGEST_LOGGED_COUNT:
+            return _abbreviated(text)
+        self._looked_at_count += len(text)
+        return _free_text(text)
 
     def _object(self, holder: dict[str, Any], depth: int) -> dict[str, Any]:
         is_named_secret = _names_a_secret(holder)
         is_report = any(name.lower() == "generatedat" for name in holder)
         copy: dict[str, Any] = {}
         for name, value in holder.items():
+            self._looked_at_count += len(name)
+            if self._looked_at_count > 2 * LONGEST_LOGGED_COUNT:
+                copy["…"] = "…"
+                break
             low = name.lower()
             is_value = is_named_secret and low not in NAMES_OF_VALUES
             if low in TOKENS:
                 copy[name] = self._token(value, depth + 1)
-            elif is_value or low in SECRETS or (low == "data" and is_report) or SECRET_NAME.search(low):
+            elif is_value or low in SECRETS or (low == "data" and is_report) or _is_secret(low):
                 copy[name] = self._secret(value, depth + 1)
             elif isinstance(value, str) and any(part in low for part in CERTIFICATES):
                 copy[name] = _abbreviated(value)
@@ -263,9 +278,13 @@ def _names_a_secret(holder: dict[str, Any]) -> bool:
         if name.lower() not in {"key", "variable", "component", "name"}:
             continue
         said = value.get("name") if isinstance(value, dict) else value
-        if isinstance(said, str) and SECRET_NAME.search(said):
+        if isinstance(said, str) and _is_secret(said):
             return True
     return False
+
+
+def _is_secret(name: str) -> bool:
+    return len(name) > LONGEST_NAME_COUNT or SECRET_NAME.search(name) is not None
 
 
 def _free_text(text: str) -> str:

@@ -263,3 +263,16 @@ def test_a_login_that_holds_slashes_ats_and_spaces_is_hidden_from_the_first_sche
         shown(2, "DataTransfer", {"messageId": text})[3]["messageId"]
         == "see ftp://***@logs/x??a=***&b=*** and http://c"
     )
+
+
+def test_a_text_that_is_not_shown_to_its_end_is_withheld_whatever_stands_in_it():
+    text = "Variable " + "x" * LONGEST_LOGGED_COUNT
+    said = shown(2, "DataTransfer", {"messageId": text, "data": "short"})[3]
+    assert said == {"messageId": f"… ({len(text)} characters)", "data": "short"}
+
+
+def test_behind_what_is_shown_no_text_and_no_name_is_looked_at():
+    holder = {f"variable{number}" + "n" * 90: "x" * 90 for number in range(1000)}
+    assert len(redacted(json.dumps([2, "id-1", "DataTransfer", holder]))) <= LONGEST_LOGGED_COUNT + 50
+    named = shown(2, "DataTransfer", {"key": "k" * 201, "value": SECRET})[3]
+    assert named["value"] == "***"
