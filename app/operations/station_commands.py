@@ -19,7 +19,8 @@ from app.store.site import lock_site
 
 LOSES_PROFILES = (ClearProfile, Reboot, UpdateFirmware, SendVendorMessage)
 LIMIT_SETTING = re.compile(
-    r"power|pwr|current|(?<!st)(?<!l)amp(?!l)|watt|max.?kw|kw.?max|kw$|i.?max$|limit|throttl|ceiling|breaker|set.?point|dip.?sw|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
+    r"power|pwr|current|(?<!st)(?<!l)amp(?!l)|watt|max.?kw|kw.?max|kw$|i.?max$|limit|throttl|ceiling|breaker"
+    r"|set.?point|dip.?sw|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
     r"|load.?(balanc|manag|shar)|factory",
     re.IGNORECASE,
 )

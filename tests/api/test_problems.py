@@ -167,9 +167,7 @@ async def test_a_body_that_never_ends_is_given_up_and_a_silent_caller_behind_it_
     messages = [{"type": "http.request", "body": b"{", "more_body": True}]
 
     async def receive():
-        while not messages:
-            await asyncio.sleep(1)
-        return messages.pop(0)
+        return messages.pop(0) if messages else await asyncio.get_running_loop().create_future()
 
     async def read_twice(scope, receive, send):
         await receive()
