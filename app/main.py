@@ -24,13 +24,19 @@ from app.settings import Settings
 log = structlog.get_logger()
 
 OPERATOR_FILE = "operator.token"
+TURN_S = 10.0  # what a command may wait for its turn, besides the time that its station has for the answer
 
 
 def create_app(house: House) -> FastAPI:
     """Return the HTTP edge of an open house."""
     app = FastAPI(title="Sunslot", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.api = ApiContext(
-        house.transactions, house.bus, house.clock, house.health.problems, ocpp_urls=house.ocpp_urls
+        house.transactions,
+        house.bus,
+        house.clock,
+        house.health.problems,
+        command_timeout_s=house.call_timeout_s + TURN_S,
+        ocpp_urls=house.ocpp_urls,
     )
     install_problems(app)
     app.include_router(build_router())

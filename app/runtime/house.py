@@ -51,6 +51,7 @@ class House:
     health: Health
     database_url: str
     ocpp_urls: PublicUrls
+    call_timeout_s: float
 
 
 @asynccontextmanager
@@ -150,7 +151,7 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
         await _serve(stack, central, settings)
         log.info("house_open", ocpp_port=central.port)
         urls = PublicUrls(settings.ocpp_public_url, settings.ocpp_tls_public_url)
-        yield House(transactions, bus, clock, central, health, url, urls)
+        yield House(transactions, bus, clock, central, health, url, urls, settings.call_timeout_s)
 
 
 async def migrate_only(settings: Settings) -> str:

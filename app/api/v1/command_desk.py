@@ -3,7 +3,8 @@
 No transaction is open while a station thinks.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, assert_never
 
@@ -17,6 +18,7 @@ from app.bus.subjects import station_command
 from app.domain.commands import Accepted, Command, Outcome, Rejected, Unsupported
 from app.domain.errors import SunslotError
 from app.domain.identity import Principal
+from app.domain.raw import RawCall, RawReply
 from app.operations import audit, jobs, station_commands
 from app.operations.transaction import Tx
 
@@ -63,6 +65,13 @@ async def _nothing(_tx: Tx, _result: Outcome | str) -> None:
     """Settle nothing."""
 
 
+@dataclass(slots=True)
+class AuditEntry:
+    """What came of a command; an error that nobody expected until something else is known."""
+
+    result: Outcome | RawReply | str = INTERNAL
+
+
 @dataclass(frozen=True, slots=True)
 class CommandDesk:
     """Sends commands of one caller to one station."""
@@ -78,42 +87,49 @@ class CommandDesk:
     async def outcome_of(self, command: Command, settle: Settle = _nothing) -> Outcome:
         """Send a command and return its outcome; raises as `send`.
 
-        It stands in the audit before anything else happens. `settle` gets the outcome, or the code of the error that
-        came instead, in the transaction that completes the audit.
+        `settle` gets the outcome, or the code of the error that came instead, in the transaction that completes the
+        audit.
         """
-        async with self.context.transactions() as tx:
-            payload = audit.payload_of(command)
-            command_id = await audit.asked(tx, self.station_id, self.caller, type(command).__name__, payload)
-        result: Outcome | str = INTERNAL
-        try:
-            result = await self._pass(command)
-            return result
-        except SunslotError as broken:
-            result = broken.code
-            raise
-        finally:
-            async with self.context.transactions() as tx:
-                await settle(tx, result)
-                await audit.ended(tx, command_id, result)
+        async with self._audited(type(command).__name__, audit.payload_of(command), settle) as entry:
+            outcome = await self._pass(command)
+            entry.result = outcome
+        return outcome
 
     async def tell(self, name: str, shown: Mapping[str, Any], command: Command, settle: Settle = _nothing) -> Outcome:
         """Send what decides how a station logs in: past the gate for settings, `shown` alone stands in the audit."""
+        async with self._audited(name, shown, settle) as entry:
+            outcome: Outcome = await self._ask(command)
+            entry.result = outcome
+        return outcome
+
+    async def call(self, call: RawCall) -> RawReply:
+        """Send a call in the standard's own words; raises as `send`."""
+        async with self._audited(call.action, call.payload, is_raw=True) as entry:
+            reply: RawReply = await self._ask(call)
+            entry.result = reply
+        return reply
+
+    @asynccontextmanager
+    async def _audited(
+        self, name: str, shown: Mapping[str, Any], settle: Settle = _nothing, *, is_raw: bool = False
+    ) -> AsyncIterator[AuditEntry]:
+        """Write into the audit before anything else happens, and again what came of it, also of an error."""
         async with self.context.transactions() as tx:
-            command_id = await audit.asked(tx, self.station_id, self.caller, name, shown)
-        result: Outcome | str = INTERNAL
+            command_id = await audit.asked(tx, self.station_id, self.caller, name, shown, is_raw=is_raw)
+        entry = AuditEntry()
         try:
-            outcome: Outcome = await self.context.bus.ask(
-                station_command(self.station_id), command, self.context.command_timeout_s
-            )
-            result = outcome
-            return outcome
+            yield entry
         except SunslotError as broken:
-            result = broken.code
+            entry.result = broken.code
             raise
         finally:
             async with self.context.transactions() as tx:
-                await settle(tx, result)
-                await audit.ended(tx, command_id, result)
+                if not isinstance(entry.result, RawReply):
+                    await settle(tx, entry.result)
+                await audit.ended(tx, command_id, entry.result)
+
+    async def _ask(self, asked: Command | RawCall) -> Any:
+        return await self.context.bus.ask(station_command(self.station_id), asked, self.context.command_timeout_s)
 
     async def note(self, name: str, shown: Mapping[str, Any], result: Outcome) -> None:
         """Write what was done without the station into the audit."""
@@ -124,9 +140,7 @@ class CommandDesk:
         async with self.context.transactions() as tx:
             await station_commands.prepare(tx, self.station_id, command)
         try:
-            outcome: Outcome = await self.context.bus.ask(
-                station_command(self.station_id), command, self.context.command_timeout_s
-            )
+            outcome: Outcome = await self._ask(command)
         finally:
             async with self.context.transactions() as tx:
                 await station_commands.conclude(tx, self.station_id, command)

@@ -6,11 +6,9 @@ import orjson
 from fastapi import APIRouter, Body, Path
 from fastapi.responses import JSONResponse
 
-from app.api.v1.command_desk import ANSWERS, INTERNAL, Desk
-from app.bus.subjects import station_command
-from app.domain.errors import Invalid, SunslotError
-from app.domain.raw import RawCall, RawReply
-from app.operations import audit
+from app.api.v1.command_desk import ANSWERS, Desk
+from app.domain.errors import Invalid
+from app.domain.raw import RawCall
 
 router = APIRouter(prefix="/v1/stations/{station_id}/ocpp", tags=["commands"], responses=ANSWERS)
 
@@ -25,20 +23,7 @@ async def call_station(desk: Desk, action: Action, body: Content) -> JSONRespons
     What may change a charging limit passes the scheduler's gate: it is refused where the site has no room for it.
     """
     _check_sendable(body)
-    async with desk.context.transactions() as tx:
-        command_id = await audit.asked(tx, desk.station_id, desk.caller, action, body, is_raw=True)
-    result: RawReply | str = INTERNAL
-    try:
-        reply: RawReply = await desk.context.bus.ask(
-            station_command(desk.station_id), RawCall(action, body), desk.context.command_timeout_s
-        )
-        result = reply
-    except SunslotError as broken:
-        result = broken.code
-        raise
-    finally:
-        async with desk.context.transactions() as tx:
-            await audit.ended(tx, command_id, result)
+    reply = await desk.call(RawCall(action, body))
     return JSONResponse(reply.payload)
 
 
