@@ -244,7 +244,9 @@ async def test_taking_a_station_out_of_service_waits_for_its_session(operator, s
     assert (shown["is_commissioned"], shown["needs_boot"]) == (False, True)
 
 
-async def test_a_removed_station_is_hung_up_on_and_its_commands_stay(operator, site, station, transactions, bus, clock):
+async def test_a_removed_station_is_hung_up_on_and_its_commands_stay(
+    operator, connected, station, transactions, bus, clock
+):
     await operator.ok("POST", f"{ONE}/commands/reset", {})
     with bus.listen(station_dismissed("one")) as bell:
         await operator.ok("DELETE", ONE, status=204)
