@@ -1,6 +1,9 @@
 """What stations report beside sessions: kept as events (bounded), and told to the job that it is about."""
 
-from sqlalchemy import delete, select
+from typing import Any
+
+from sqlalchemy import delete, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.bus.subjects import station_certificates
 from app.domain.errors import NotFound
@@ -46,20 +49,20 @@ ENDS = {
 
 
 async def reported(hearing: Hearing, fact: StationReported) -> None:
-    """Keep an event; the newest 1,000 of a station stay."""
+    """Keep an event, unless it is known: queued ones are told again with new ids. A station's newest 1,000 stay."""
     session, station_id = hearing.tx.session, hearing.station.station_id
-    session.add(
-        StationEventRow(
-            station_id=station_id,
-            kind=fact.kind,
-            name=stored_text(fact.name, LONGEST_NAME_COUNT),
-            at=fact.at,
-            received_at=fact.received_at,
-            request_id=fact.request_id,
-            evse_number=fact.evse_number,
-            detail=clean(fact.detail),
-        )
-    )
+    said = {
+        "station_id": station_id,
+        "kind": fact.kind,
+        "name": stored_text(fact.name, LONGEST_NAME_COUNT),
+        "at": fact.at,
+        "request_id": fact.request_id,
+        "evse_number": fact.evse_number,
+        "detail": clean(fact.detail),
+    }
+    if fact.at != fact.received_at and await _is_known(hearing, said):
+        return
+    session.add(StationEventRow(received_at=fact.received_at, **said))
     await session.flush()
     newest = select(StationEventRow.event_id).where(StationEventRow.station_id == station_id)
     surplus = newest.order_by(StationEventRow.event_id.desc()).offset(LONGEST_EVENTS_COUNT)
@@ -73,6 +76,15 @@ async def events(tx: Tx, station_id: str, kind: ReportKind | None, page: PageAsk
     if await station_queries.station(tx.session, station_id) is None:
         raise NotFound(f"there is no station {station_id}")
     return await upkeep_queries.events(tx.session, station_id, None if kind is None else kind.value, page)
+
+
+async def _is_known(hearing: Hearing, said: dict[str, Any]) -> bool:
+    """Whether the same event with the station's own time is kept already."""
+    same = select(StationEventRow.event_id)
+    for name, value in said.items():
+        column = getattr(StationEventRow, name)
+        same = same.where(column == literal(value, JSONB) if name == "detail" else column.is_not_distinct_from(value))
+    return await hearing.tx.session.scalar(same.limit(1)) is not None
 
 
 async def _tell_job(hearing: Hearing, fact: StationReported) -> None:
