@@ -87,7 +87,7 @@ CASES = [
     ("POST", "/v1/stations", STATION | {"site_id": "south"}, "site_id", "there is no such site"),
     ("POST", "/v1/stations", STATION | {"station_id": "a/b"}, "station_id", None),
     ("POST", "/v1/stations", STATION | {"evses": []}, "evses", None),
-    ("POST", "/v1/stations", STATION | {"security_profile": 2}, "security_profile", "Input should be 0 or 1"),
+    ("POST", "/v1/stations", STATION | {"security_profile": 4}, "security_profile", "Input should be 0, 1, 2 or 3"),
     (
         "POST",
         "/v1/stations",

@@ -158,7 +158,8 @@ class Door:
             (spec,) = [
                 spec for _, spec in pairs if (spec.station_id, spec.evse_number) == (self.words.identity, evse_number)
             ]
-            return possible_w(limits.ledger_of(spec, rows), tx.now, site_spec(site_row).settle)
+            settle = site_spec(site_row).settle
+            return possible_w(limits.ledger_of(spec, rows, tx.now, settle), tx.now, settle)
 
     async def verified(self):
         async with self.transactions() as tx:
