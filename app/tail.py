@@ -71,6 +71,10 @@ async def follow(options: TailOptions, console: Console, now: datetime, zone: tz
     A server that restarts is waited for once something was read from it. Raises Unauthenticated, Forbidden,
     NotFound, Invalid, DatabaseUnavailable.
     """
+    try:
+        httpx.URL(options.url)
+    except httpx.InvalidURL:
+        raise Invalid("is not a URL", field="--url") from None
     lines = Lines(options, console, zone)
     timeout = httpx.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
     headers = {"Authorization": f"Bearer {options.token}"}

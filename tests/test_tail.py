@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,6 +94,13 @@ def test_other_spans_are_refused(text):
 async def test_a_server_that_does_not_run_is_one_clear_error():
     with pytest.raises(Invalid, match=r"http://127.0.0.1:1 cannot be reached"):
         await follow(options(), Console(file=io.StringIO()), AT)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:port", "ftp://127.0.0.1", "nothing"])
+async def test_an_address_that_cannot_be_meant_is_one_clear_error(url):
+    with pytest.raises(Invalid) as refused:
+        await follow(replace(options(), url=url), Console(file=io.StringIO()), AT)
+    assert refused.value.field == "--url"
 
 
 class Server:

@@ -75,7 +75,10 @@ class EmbeddedPostgres:
 
     async def __aenter__(self) -> str:
         """Start the server and return its URL."""
-        self._data_dir.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._data_dir.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as broken:
+            raise DatabaseUnavailable(f"there can be no folder {self._data_dir.parent} ({broken.strerror})") from None
         self._lock = take_lock(self._data_dir)
         try:
             account, binaries = await asyncio.to_thread(self._prepare)

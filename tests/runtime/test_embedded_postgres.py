@@ -337,3 +337,10 @@ async def test_a_server_that_cannot_be_started_again_is_tried_once_a_round(data_
                 await server.keep_running(lambda: None)
         (data_dir / "postgresql.conf").write_text("")
         await server.restart()
+
+
+async def test_a_data_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnavailable, match="there can be no folder"):
+        async with EmbeddedPostgres(tmp_path / "file" / "postgres" / "data"):
+            pass
