@@ -1,6 +1,6 @@
 """Who is calling the API, and what a station's handshake leads to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -30,6 +30,15 @@ class Proof:
     is_tls: bool = False
     common_name: str | None = None
     organisation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A handshake: who somebody claims to be, what basic authentication carried (None without it), what was proved."""
+
+    identity: str
+    key: bytes | None = field(default=None, repr=False)
+    proof: Proof = Proof()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from app.domain.commands import Outcome, Rejected
 from app.domain.errors import Invalid, StationFault, StationTimeout
 from app.domain.upkeep import DeliverCertificate
 from app.ocpp_central.boot import BootGate
-from app.ocpp_central.reconcile import Perform
+from app.ocpp_central.reconcile import Look, Perform
 from app.operations import certificates
 from app.operations.certificates import CertificateDue
 from app.operations.transaction import Transactions
@@ -40,6 +40,7 @@ class Certification:
         perform: Perform,
         authority: CertificateAuthority,
         organisation: str | None,
+        look: Look,
     ) -> None:
         self._station_id = station_id
         self._transactions = transactions
@@ -48,6 +49,7 @@ class Certification:
         self._perform = perform
         self._authority = authority
         self._organisation = organisation
+        self._look = look
 
     async def run(self) -> None:
         """Run until the connection ends."""
@@ -60,6 +62,9 @@ class Certification:
 
     async def _round(self) -> timedelta:
         """See to everything that is due; return when to look again."""
+        standing = await self._look(self._station_id)
+        if standing is None or not standing.has_certificates:
+            return SWEEP
         async with self._transactions() as tx:
             due = await certificates.due(tx, self._station_id, self._organisation)
         pauses = [await self._see_to(each) for each in due]

@@ -65,7 +65,7 @@ class Departures:
             async with self._transactions() as tx:
                 for order_no in sorted(departure.unsettled):
                     await limits.record_outcome(tx, order_no, None)
-                await admission.disconnected(tx, departure.station_id, departure.connection_id)
+                await admission.move(tx, [admission.Departure(departure.station_id, departure.connection_id)])
         except DatabaseUnavailable:
             return False
         return True

@@ -25,7 +25,7 @@ from app.domain.device import Variable
 from app.domain.errors import Invalid, StationFault, StationTimeout
 from app.domain.upkeep import ReadReport, ReportBase
 from app.ocpp_central.boot import BootGate
-from app.ocpp_central.reconcile import Perform
+from app.ocpp_central.reconcile import Look, Perform
 from app.ocpp_central.wanted import Kind, Needs, Setup, Told, Wanted, items, told
 from app.operations import device_model, onboarding
 from app.operations.onboarding import NEEDS_REBOOT, Task
@@ -75,6 +75,7 @@ class Onboarding:
         setup: Setup,
         needs: Needs,
         report_wait_s: float,
+        look: Look,
     ) -> None:
         self._station_id = station_id
         self._transactions = transactions
@@ -85,6 +86,7 @@ class Onboarding:
         self._setup = setup
         self._wanted = setup.wanted(needs)
         self._report_wait_s = report_wait_s
+        self._standing = look
         self._silence_count = 0
 
     async def run(self) -> None:
@@ -98,6 +100,9 @@ class Onboarding:
     async def _look(self) -> datetime | None:
         """Do what is due; return when to look again."""
         wanted = {each.name: each.value for each in self._wanted}
+        standing = await self._standing(self._station_id)
+        if standing is not None and onboarding.is_settled(standing, self._dialect, wanted):
+            return None
         async with self._transactions() as tx:
             due = await onboarding.due(tx, self._station_id, self._dialect, wanted)
         if due.task is Task.SET_UP:

@@ -16,6 +16,7 @@ class CentralOptions:
     A station may send `message_burst_count` messages at once and `message_rate_per_s` for ever; beyond that it is read
     later, and closed when it keeps on for `flood_patience_s`. `max_queue_count` bounds the calls that wait for their
     answers. `keep_frames_count` is how many frames of a station its log keeps; 0: none.
+    `max_handshake_count` bounds the handshakes that are decided together, in one transaction.
     With `tls_port` and `tls_files` there is a second listener; `organisation` is what stations' certificates have to
     name (None: anything). `max_opening_count` bounds connections that have not shown yet who they are.
     `is_deflate_offered` turns permessage-deflate on for OCPP 2.0.1 only (its part 4 asks for it, 1.6 does not).
@@ -46,7 +47,7 @@ class CentralOptions:
     max_connection_count: int = 10_000
     max_opening_count: int = 6_000
     max_opening_per_address_count: int = 500
-    max_handshake_count: int = 8
+    max_handshake_count: int = 100
     failure_limit_count: int = 10
     failure_window_s: float = 60.0
     is_deflate_offered: bool = True

@@ -29,6 +29,7 @@ from app.domain.units import power_w
 from app.ocpp_central.boot import BootGate
 from app.operations import limits, onboarding
 from app.operations.limits import DefaultDue
+from app.operations.standing import Standing
 from app.operations.transaction import Transactions, Tx
 from app.scheduling import profiles
 
@@ -49,6 +50,14 @@ class Perform(Protocol):
         ...
 
 
+class Look(Protocol):
+    """Read what is due at a station, together with others; None where it is not provisioned any more."""
+
+    def __call__(self, station_id: str, /) -> Awaitable[Standing | None]:
+        """Return it; raises DatabaseUnavailable."""
+        ...
+
+
 class Reconciler:
     """One station's loop. `unsettled` are the orders that were taken and have no outcome yet.
 
@@ -64,6 +73,7 @@ class Reconciler:
         gate: BootGate,
         perform: Perform,
         turn: asyncio.Lock,
+        look: Look,
     ) -> None:
         self.unsettled: set[int] = set()
         self._late: list[tuple[int, Outcome]] = []
@@ -73,6 +83,7 @@ class Reconciler:
         self._gate = gate
         self._perform = perform
         self._turn = turn
+        self._look = look
         self._boot_count = -1
         self._failure_count = 0
         self._retry_at: datetime | None = None
@@ -87,8 +98,9 @@ class Reconciler:
                 while self._gate.is_open:
                     await self._settle_left_over()
                     self._note_boot()
-                    async with self._turn:
-                        await self._send(*await self._take_work())
+                    if not await self._is_idle():
+                        async with self._turn:
+                            await self._send(*await self._take_work())
                     self._gate.secure(self._boot_count)
                     until_at = clock.now() + SWEEP
                     await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
@@ -97,6 +109,16 @@ class Reconciler:
         """Once per connection and boot: what failed before is tried again at once."""
         if self._boot_count != self._gate.boot_count:
             self._boot_count, self._unit = self._gate.boot_count, None
+
+    async def _is_idle(self) -> bool:
+        """Whether there is nothing to prove and nothing to send; raises NotFound."""
+        standing = await self._look(self._station_id)
+        if standing is None:
+            raise NotFound("there is no such station", field="station_id")
+        if standing.has_limit_work:
+            return False
+        self._unit, self._failure_count, self._retry_at = standing.unit, 0, None
+        return True
 
     async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
         """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""

@@ -24,8 +24,8 @@ from websockets.typing import Subprotocol
 from app.bus import Bus
 from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.domain.errors import DatabaseUnavailable
-from app.domain.identity import Proof, StationAdmitted, StationRefused
-from app.ocpp_central.batch import MeterBatch
+from app.domain.identity import Admission, Knock, Proof, StationRefused
+from app.ocpp_central.batch import GroupCommit, MeterBatch
 from app.ocpp_central.departures import Departure, Departures
 from app.ocpp_central.dialect import Dialect
 from app.ocpp_central.doorway import Doorway, StationConnection, Welcome
@@ -39,7 +39,8 @@ from app.ocpp_central.shared import Shared
 from app.ocpp_central.tls import TlsMaterial
 from app.ocpp_central.v16 import Ocpp16
 from app.ocpp_central.v201 import Ocpp201
-from app.operations import admission
+from app.operations import admission, standing
+from app.operations.admission import Arrival
 from app.operations.transaction import Transactions
 
 __all__ = ["Central", "CentralOptions"]
@@ -49,6 +50,7 @@ wire_log = logging.getLogger("sunslot.websockets")
 wire_log.setLevel(logging.CRITICAL)  # its debug lines would show keys, its errors are peers that vanish
 
 DIALECTS: dict[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp201(), Ocpp16())}
+MOST_MOVES_COUNT = 500
 PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
 UNAUTHORIZED_TEXT = "unknown station or wrong key\n"
 
@@ -67,11 +69,22 @@ class Central:
         self._options = options
         self._transactions = transactions
         frame_log = FrameLog(transactions, options.keep_frames_count)
+        self._knocks: GroupCommit[Knock, Admission] = GroupCommit(
+            "handshakes",
+            transactions,
+            partial(admission.admit, organisation=options.organisation),
+            most_count=options.max_handshake_count,
+        )
+        self._moves: GroupCommit[Arrival | admission.Departure, None] = GroupCommit(
+            "connections", transactions, admission.move, most_count=MOST_MOVES_COUNT
+        )
+        self._standings = GroupCommit("standings", transactions, standing.of, most_count=MOST_MOVES_COUNT)
         self._shared = Shared(
             transactions,
             bus,
             options,
             MeterBatch(transactions),
+            self._standings.ask,
             self.counts,
             frame_log,
             RepairBook(transactions),
@@ -81,7 +94,6 @@ class Central:
         self._refusals = Refusals(transactions, self.counts)
         self._departures = Departures(transactions)
         self._doorway = Doorway(options.max_opening_count, options.max_opening_per_address_count)
-        self._handshakes = asyncio.Semaphore(options.max_handshake_count)
         self._sessions: dict[str, Session] = {}
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._server: Server | None = None
@@ -101,8 +113,8 @@ class Central:
     async def serving(self) -> AsyncIterator[None]:
         """Serve while the context lasts; raises OSError where a port is taken or a TLS file cannot be read."""
         options = self._options
-        runs = (self._shared.batch.run, self._refusals.run, self._departures.run)
-        writers = [asyncio.create_task(run()) for run in runs]
+        loops = (self._shared.batch, self._refusals, self._departures, self._knocks, self._moves, self._standings)
+        writers = [asyncio.create_task(each.run()) for each in loops]
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._shared.frame_log.writing())
@@ -175,12 +187,11 @@ class Central:
             connection.protocol.available_extensions = enable_server_permessage_deflate(None)
         return None
 
-    async def _check(self, request: Request, identity: str, proof: Proof) -> StationAdmitted | StationRefused:
+    async def _check(self, request: Request, identity: str, proof: Proof) -> Admission:
         """Ask the database. What cannot be right is asked with no key and refused all the same: it costs as much."""
         credentials = credentials_of(request.headers.get_all("Authorization"), identity)
         proof = proof if credentials.is_sound else admission.PLAIN
-        async with self._handshakes, self._transactions() as tx:
-            admitted = await admission.admit(tx, identity, credentials.key, proof, self._options.organisation)
+        admitted = await self._knocks.ask(Knock(identity, credentials.key, proof))
         return admitted if credentials.is_sound else StationRefused("unsound credentials")
 
     def _refused(self, connection: StationConnection, identity: str, refused: StationRefused) -> Response:
@@ -246,8 +257,7 @@ class Central:
             self._sessions[session.station_id] = session
             if older is not None:
                 older.supersede()
-            async with self._transactions() as tx:
-                await admission.connected(tx, session.station_id, dialect, connection_id)
+            await self._moves.ask(Arrival(session.station_id, dialect, connection_id))
         log.info("station_connected", station_id=session.station_id, dialect=dialect, is_newer=older is not None)
 
     async def _unregister(self, session: Session, connection_id: str) -> None:

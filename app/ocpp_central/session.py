@@ -74,6 +74,7 @@ class Session:
             self._gate,
             self._commands.perform,
             turn,
+            shared.standing,
         )
         self._raw_door = RawDoor(
             station_id, dialect, self._calls, self._gate, shared.transactions, turn, self._reconciler.answered_late
@@ -88,6 +89,7 @@ class Session:
             setup=dialect.setup,
             needs=shared.options.needs,
             report_wait_s=shared.options.report_wait_s,
+            look=shared.standing,
         )
         self._certification = Certification(
             station_id,
@@ -97,6 +99,7 @@ class Session:
             self._commands.perform,
             shared.authority,
             shared.options.organisation,
+            shared.standing,
         )
 
     @property

@@ -8,6 +8,7 @@ from app.domain.certificates import CertificateAuthority, SignedByHand
 from app.ocpp_central.batch import MeterBatch
 from app.ocpp_central.frame_log import FrameLog
 from app.ocpp_central.options import CentralOptions
+from app.ocpp_central.reconcile import Look
 from app.ocpp_central.repair_book import RepairBook
 from app.operations.transaction import Transactions
 
@@ -20,6 +21,7 @@ class Shared:
     bus: Bus
     options: CentralOptions
     batch: MeterBatch
+    standing: Look
     counts: Counter[str]
     frame_log: FrameLog
     repairs: RepairBook

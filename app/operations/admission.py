@@ -2,16 +2,18 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.bus.subjects import site_changed, site_limits, station_orders
-from app.domain.identity import Admission, Proof, StationAdmitted, StationRefused
+from app.domain.identity import Admission, Knock, Proof, StationAdmitted, StationRefused
 from app.operations import findings
 from app.operations.transaction import Tx
 from app.store.base import stored_text
-from app.store.plan import LimitRow
-from app.store.station import StationRow, note_stranger
+from app.store.plan import LimitRow, sites_with_limits
+from app.store.station import StationRow, lock_connections, note_stranger, write_connections
 
 LONGEST_IDENTITY_COUNT = 48
 NOBODY_SALT = b"nobody has this salt"
@@ -25,10 +27,25 @@ def hash_key(salt: bytes, key: bytes) -> bytes:
     return hashlib.sha256(salt + key).digest()
 
 
-async def admit(
-    tx: Tx, identity: str, key: bytes | None, proof: Proof = PLAIN, organisation: str | None = None
-) -> Admission:
-    """Decide a handshake. `key` is what basic authentication carried, None without it.
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A station's newest authenticated socket is up; the older one loses at once."""
+
+    station_id: str
+    dialect: str
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A socket is gone."""
+
+    station_id: str
+    connection_id: str
+
+
+async def admit(tx: Tx, knocks: Sequence[Knock], organisation: str | None = None) -> list[Admission]:
+    """Decide handshakes, in their order.
 
     A station is let in when the security profile that it uses is at least its own (OCPP 2.0.1 A00, A05): 1 the right
     key, 2 the right key over TLS, 3 a certificate whose CN is the serial number that is expected of it (and whose
@@ -36,9 +53,15 @@ async def admit(
     query and the same hashes. A key may come as its hexadecimal text, as some products send it. The first login with a
     pending key makes it the key; the first one at the target profile makes that the least (A05.FR.02).
     """
-    station = None
-    if stored_text(identity, LONGEST_IDENTITY_COUNT) == identity:
-        station = await tx.session.get(StationRow, identity)
+    identities = {each.identity for each in knocks}
+    storable = {each for each in identities if stored_text(each, LONGEST_IDENTITY_COUNT) == each}
+    rows = await tx.session.scalars(select(StationRow).where(StationRow.station_id.in_(storable)))
+    stations = {row.station_id: row for row in rows}
+    return [await _decide(tx, each, stations.get(each.identity), organisation) for each in knocks]
+
+
+async def _decide(tx: Tx, knock: Knock, station: StationRow | None, organisation: str | None) -> Admission:
+    key, proof = knock.key, knock.proof
     fits_current = _fits(key, None if station is None else (station.key_salt, station.key_hash))
     fits_pending = _fits(key, None if station is None else (station.pending_salt, station.pending_hash))
     if station is None:
@@ -120,24 +143,28 @@ def _from_hex(key: bytes) -> bytes:
         return key
 
 
-async def connected(tx: Tx, station_id: str, dialect: str, connection_id: str) -> None:
-    """Remember a station's newest authenticated socket; the older one loses at once."""
-    station = await tx.session.get(StationRow, station_id, with_for_update={"key_share": True}, populate_existing=True)
-    if station is None:
-        return
-    station.connection_id = connection_id
-    station.connected_dialect = dialect
-    station.connected_at = station.last_seen_at = tx.now
-    _ring(tx, station)
+async def move(tx: Tx, moves: Sequence[Arrival | Departure]) -> list[None]:
+    """Remember which sockets are up, in the order of the moves.
 
-
-async def disconnected(tx: Tx, station_id: str, connection_id: str) -> None:
-    """Forget a socket, unless a newer one has taken its place: then nothing changes."""
-    station = await tx.session.get(StationRow, station_id, with_for_update={"key_share": True}, populate_existing=True)
-    if station is None or station.connection_id != connection_id:
-        return
-    station.connection_id = None
-    _ring(tx, station)
+    A socket is forgotten unless a newer one has taken its place: then nothing changes. The limit loop hears of stations
+    where a limit is wanted or may be in force; for the others it would find nothing to do, and the station's own loop
+    looks by itself.
+    """
+    connections = await lock_connections(tx.session, {each.station_id for each in moves})
+    news: dict[str, tuple[str | None, str | None]] = {}
+    for each in moves:
+        current = news[each.station_id][0] if each.station_id in news else connections.get(each.station_id)
+        if each.station_id not in connections:
+            continue
+        if isinstance(each, Arrival):
+            news[each.station_id] = each.connection_id, each.dialect
+        elif current == each.connection_id:
+            news[each.station_id] = None, None
+    await write_connections(tx.session, news, tx.now)
+    for station_id, site_id in (await sites_with_limits(tx.session, set(news))).items():
+        for subject in (site_changed(site_id), site_limits(site_id), station_orders(station_id)):
+            tx.ring(subject)
+    return [None] * len(moves)
 
 
 async def forget_connections(tx: Tx) -> None:
@@ -150,9 +177,3 @@ async def forget_connections(tx: Tx) -> None:
     await tx.session.execute(
         open_ones.where(LimitRow.taken_at.is_(None)).values(outcome="unsent", outcome_at=tx.now, is_closed=True)
     )
-
-
-def _ring(tx: Tx, station: StationRow) -> None:
-    tx.ring(site_changed(station.site_id))
-    tx.ring(site_limits(station.site_id))
-    tx.ring(station_orders(station.station_id))

@@ -20,6 +20,7 @@ from app.domain.commands import RateUnit
 from app.domain.errors import NotFound
 from app.operations import device_model
 from app.operations.hearing import clean
+from app.operations.standing import Standing
 from app.operations.transaction import Tx
 from app.store import device_queries, station_queries
 from app.store.device import OnboardingRow
@@ -120,7 +121,7 @@ async def due(tx: Tx, station_id: str, dialect: str, wanted: Mapping[str, str]) 
     if row.retry_at is not None:
         return _again(tx, row)
     names = tuple(name for name, reason in row.unmet.items() if reason == NEEDS_REBOOT)
-    has_booted = station.booted_at is not None and row.ended_at is not None and station.booted_at > row.ended_at
+    has_booted = _has_booted(station.booted_at, row.ended_at)
     return Due(Task.CHECK, names) if names and has_booted else Due(Task.NOTHING)
 
 
@@ -224,10 +225,24 @@ def pause_after(attempt_count: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << 2 * (attempt_count - 1)), LONGEST_PAUSE)
 
 
+def is_settled(standing: Standing, dialect: str, wanted: Mapping[str, str]) -> bool:
+    """Whether `due` would find nothing to do, now and later."""
+    if standing.is_set_up_again or standing.set_up_as != _fingerprint(standing.make, dialect, wanted):
+        return False
+    return NEEDS_REBOOT not in standing.unmet or not _has_booted(standing.booted_at, standing.ended_at)
+
+
+def _has_booted(booted_at: datetime | None, ended_at: datetime | None) -> bool:
+    return booted_at is not None and ended_at is not None and booted_at > ended_at
+
+
 def fingerprint_of(station: StationRow, dialect: str, wanted: Mapping[str, str]) -> str:
     """Return what names this station, as it is now, with what is wanted of it now."""
-    make = [station.vendor, station.model, station.serial, station.firmware, dialect]
-    return hashlib.sha256(orjson.dumps([make, sorted(wanted.items())])).hexdigest()
+    return _fingerprint((station.vendor, station.model, station.serial, station.firmware), dialect, wanted)
+
+
+def _fingerprint(make: tuple[str | None, ...], dialect: str, wanted: Mapping[str, str]) -> str:
+    return hashlib.sha256(orjson.dumps([[*make, dialect], sorted(wanted.items())])).hexdigest()
 
 
 def _kept(reason: str) -> str:

@@ -15,7 +15,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    exists,
     func,
+    or_,
     select,
     update,
 )
@@ -93,6 +95,17 @@ async def open_limits(session: AsyncSession, site_id: str) -> Sequence[LimitRow]
         .order_by(LimitRow.order_no)
     )
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def sites_with_limits(session: AsyncSession, station_ids: Collection[str]) -> dict[str, str]:
+    """Return the sites of those of these stations where a limit is wanted or may be in force."""
+    if not station_ids:
+        return {}
+    is_wanted = exists().where(DesiredLimitRow.evse_id == EvseRow.evse_id)
+    is_open = exists().where(LimitRow.evse_id == EvseRow.evse_id, ~LimitRow.is_closed)
+    query = select(StationRow.station_id, StationRow.site_id).join(EvseRow, EvseRow.station_id == StationRow.station_id)
+    query = query.where(StationRow.station_id.in_(station_ids), or_(is_wanted, is_open)).distinct()
+    return dict((await session.execute(query)).tuples().all())
 
 
 async def newest_limits(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, LimitRow]:

@@ -1,6 +1,6 @@
 """Stations, their EVSEs, strangers that knocked, quarantined messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     literal,
     select,
+    text,
     true,
     tuple_,
     update,
@@ -27,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.base import Base, stored_text
+from app.store.base import Base, UtcDateTime, stored_text
 
 LONGEST_STRANGERS_COUNT = 1000
 LONGEST_QUARANTINE_COUNT = 500
@@ -149,6 +151,35 @@ async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> Sequence[E
     query = select(EvseRow).where(which).order_by(EvseRow.evse_id)
     query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await session.scalars(query)).all()
+
+
+async def lock_connections(session: AsyncSession, station_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the newest connection (None: offline) of those of these stations that exist, locked, in one order."""
+    query = select(StationRow.station_id, StationRow.connection_id).where(StationRow.station_id.in_(station_ids))
+    query = query.order_by(StationRow.station_id).with_for_update(key_share=True)
+    return dict((await session.execute(query)).tuples().all())
+
+
+WRITE_ARRIVALS = text(
+    "UPDATE station SET connection_id = new.connection_id, connected_dialect = new.dialect, connected_at = :now, "
+    "last_seen_at = :now FROM unnest(CAST(:station_ids AS text[]), CAST(:connection_ids AS text[]), "
+    "CAST(:dialects AS text[])) AS new (station_id, connection_id, dialect) WHERE station.station_id = new.station_id"
+).bindparams(bindparam("now", type_=UtcDateTime()))
+
+
+async def write_connections(
+    session: AsyncSession, news: Mapping[str, tuple[str | None, str | None]], now: datetime
+) -> None:
+    """Write (connection, dialect) of stations, or that they are offline (None)."""
+    up = [(station_id, *new) for station_id, new in news.items() if new[0] is not None]
+    down = [station_id for station_id, new in news.items() if new[0] is None]
+    if up:
+        names = ("station_ids", "connection_ids", "dialects")
+        columns = dict(zip(names, map(list, zip(*up, strict=True)), strict=True))
+        await session.execute(WRITE_ARRIVALS, {**columns, "now": now})
+    if down:
+        gone = update(StationRow).where(StationRow.station_id.in_(down)).values(connection_id=None)
+        await session.execute(gone.execution_options(synchronize_session=False))
 
 
 async def evses_of_site(session: AsyncSession, site_id: str) -> Sequence[tuple[EvseRow, StationRow]]:

@@ -1,13 +1,15 @@
 """Queries on stations, strangers and quarantined messages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Row, delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.pages import Page, PageAsked
+from app.store.device import CertificateRow, OnboardingRow
 from app.store.driver import BookingRow
 from app.store.page_queries import Keys, fetch_page
 from app.store.plan import LimitRow
@@ -27,6 +29,34 @@ async def station(session: AsyncSession, station_id: str) -> StationRow | None:
 async def locked_station(session: AsyncSession, station_id: str) -> StationRow | None:
     """Return the station, locked against other changes of it."""
     return await session.get(StationRow, station_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def standings(session: AsyncSession, station_ids: Collection[str]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return for each of these stations what says whether there is anything to do at it (see `operations.standing`)."""
+    of_station = EvseRow.station_id == StationRow.station_id
+    is_unproven = exists().where(of_station, EvseRow.default_verified_at.is_(None))
+    is_waiting = exists().where(
+        of_station, LimitRow.evse_id == EvseRow.evse_id, ~LimitRow.is_closed, LimitRow.taken_at.is_(None)
+    )
+    is_asked = exists().where(
+        CertificateRow.station_id == StationRow.station_id, CertificateRow.state.in_(("asked", "signed"))
+    )
+    query = select(
+        StationRow.station_id,
+        StationRow.rate_unit,
+        StationRow.vendor,
+        StationRow.model,
+        StationRow.serial,
+        StationRow.firmware,
+        StationRow.booted_at,
+        or_(is_unproven, is_waiting).label("has_limit_work"),
+        is_asked.label("has_certificates"),
+        OnboardingRow.fingerprint,
+        OnboardingRow.retry_at,
+        OnboardingRow.unmet,
+        OnboardingRow.ended_at,
+    ).outerjoin(OnboardingRow, OnboardingRow.station_id == StationRow.station_id)
+    return (await session.execute(query.where(StationRow.station_id.in_(station_ids)))).all()
 
 
 async def history_of(session: AsyncSession, station_id: str) -> tuple[bool, bool]:

@@ -23,7 +23,7 @@ from app.domain.commands import (
 )
 from app.domain.errors import Invalid, StationFault
 from app.domain.facts import SessionStarted
-from app.domain.identity import StationAdmitted
+from app.domain.identity import Knock, StationAdmitted
 from app.operations import admission
 from app.operations.station_commands import check_setting
 from app.operations.station_facts import record_facts
@@ -71,7 +71,7 @@ async def test_a_provisioned_station_gets_a_key_that_admits_it_and_is_never_show
     assert adopted["key"].isalnum()
     assert [evse["evse_number"] for evse in adopted["evses"]] == [1, 2]
     async with transactions() as tx:
-        admitted = await admission.admit(tx, "CP*7", adopted["key"].encode())
+        (admitted,) = await admission.admit(tx, [Knock("CP*7", adopted["key"].encode())])
     assert admitted == StationAdmitted("CP*7", "ocpp2.0.1", needs_boot=True)
     shown = await operator.ok("GET", "/v1/stations/CP*7")
     assert adopted["key"] not in str(shown)

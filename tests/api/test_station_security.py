@@ -11,7 +11,7 @@ from app.bus.subjects import station_command, station_dismissed
 from app.domain.commands import Accepted, ReadSettings, Rejected, Trigger, Unsupported, WriteSetting
 from app.domain.errors import StationTimeout
 from app.domain.facts import CertificateRequested, CertificateUse, SessionEnded, SessionStarted
-from app.domain.identity import Proof, StationAdmitted, StationRefused
+from app.domain.identity import Knock, Proof, StationAdmitted, StationRefused
 from app.domain.upkeep import ReadCertificates, SetNetwork
 from app.operations import admission, certificates
 from app.operations.security_profiles import ACTIVE, PRIORITY, PublicUrls
@@ -49,14 +49,14 @@ def station(bus):
 
 async def connect(transactions, dialect="ocpp1.6", **values):
     async with transactions() as tx:
-        await admission.connected(tx, "one", dialect, "socket")
+        await admission.move(tx, [admission.Arrival("one", dialect, "socket")])
         if values:
             await tx.session.execute(update(StationRow).where(StationRow.station_id == "one").values(**values))
 
 
 async def admit(transactions, key, **proved):
     async with transactions() as tx:
-        return await admission.admit(tx, "one", key, Proof(**proved))
+        return (await admission.admit(tx, [Knock("one", key, Proof(**proved))]))[0]
 
 
 @pytest.mark.parametrize(

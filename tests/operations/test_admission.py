@@ -1,10 +1,17 @@
+import uuid
+from datetime import timedelta
+
 import pytest
 from rows import KEY, MORNING, add_site, add_station
 from sqlalchemy import event, func, select, update
 
-from app.domain.identity import Proof, StationAdmitted, StationRefused
+from app.domain.identity import Knock, Proof, StationAdmitted, StationRefused
 from app.operations import admission
-from app.store.station import StationRow, StrangerRow
+from app.operations.admission import Arrival, Departure
+from app.store.plan import LimitRow
+from app.store.session import SessionRow
+from app.store.site import SiteRow
+from app.store.station import EvseRow, StationRow, StrangerRow
 from app.store.upkeep import StationEventRow
 
 pytestmark = pytest.mark.database
@@ -22,7 +29,7 @@ async def park(transactions):
 def admit(transactions, park):
     async def admit(identity, key, **proved):
         async with transactions() as tx:
-            return await admission.admit(tx, identity, key, Proof(**proved))
+            return (await admission.admit(tx, [Knock(identity, key, Proof(**proved))]))[0]
 
     return admit
 
@@ -83,7 +90,8 @@ async def test_a_certificate_counts_only_for_the_expected_serial_over_tls_and_fr
     assert await admit("cp1", None, **TLS) == StationRefused("no certificate")
     async with transactions() as tx:
         for organisation, admitted in (("Sunslot", StationAdmitted), ("Other", StationRefused)):
-            assert isinstance(await admission.admit(tx, "cp1", None, Proof(**HIS), organisation), admitted)
+            (decision,) = await admission.admit(tx, [Knock("cp1", None, Proof(**HIS))], organisation)
+            assert isinstance(decision, admitted)
 
 
 async def test_the_first_login_at_the_target_raises_the_profile_for_good_a05(transactions, park, admit):
@@ -128,7 +136,7 @@ async def test_unknown_wrong_and_too_low_cost_the_same_statements(transactions, 
     ):
         statements.clear()
         async with transactions() as tx:
-            assert await admission.admit(tx, identity, key) == StationRefused(reason)
+            assert await admission.admit(tx, [Knock(identity, key)]) == [StationRefused(reason)]
         costs.add(tuple(statements))
     assert len(costs) == 1
     assert len(next(iter(costs))) == 1
@@ -167,28 +175,77 @@ async def test_strangers_are_listed_with_their_attempts_and_bounded(transactions
 
 async def test_the_late_close_of_an_old_socket_does_not_unregister_the_new_one(transactions, park):
     async with transactions() as tx:
-        await admission.connected(tx, "cp1", "ocpp1.6", "old")
+        await admission.move(tx, [Arrival("cp1", "ocpp1.6", "old")])
     async with transactions() as tx:
-        await admission.connected(tx, "cp1", "ocpp2.0.1", "new")
+        await admission.move(tx, [Arrival("cp1", "ocpp2.0.1", "new")])
     async with transactions() as tx:
-        await admission.disconnected(tx, "cp1", "old")
+        await admission.move(tx, [Departure("cp1", "old")])
     async with transactions() as tx:
         station = await tx.session.get_one(StationRow, "cp1")
         assert (station.connection_id, station.connected_dialect, station.connected_at) == ("new", "ocpp2.0.1", MORNING)
-        await admission.disconnected(tx, "cp1", "new")
+        await admission.move(tx, [Departure("cp1", "new")])
     async with transactions() as tx:
         assert (await tx.session.get_one(StationRow, "cp1")).connection_id is None
 
 
-async def test_connecting_wakes_planner_limits_and_the_stations_own_loop(transactions, park):
+async def test_moves_that_come_together_end_as_they_would_one_by_one(transactions, park):
+    moves = [Arrival("cp1", "ocpp1.6", "old"), Arrival("open", "ocpp1.6", "one"), Departure("open", "one")]
     async with transactions() as tx:
-        await admission.connected(tx, "cp1", "ocpp1.6", "one")
-        assert tx.rings == {"site.north.changed", "site.north.limits", "station.cp1.orders"}
+        await admission.move(tx, [*moves, Arrival("cp1", "ocpp2.0.1", "new"), Departure("cp1", "old")])
     async with transactions() as tx:
-        await admission.disconnected(tx, "cp1", "another")
+        assert (await tx.session.get_one(StationRow, "cp1")).connection_id == "new"
+        assert (await tx.session.get_one(StationRow, "open")).connection_id is None
+
+
+async def test_connecting_wakes_nobody_where_no_limit_is_wanted_or_in_force(transactions, park):
+    async with transactions() as tx:
+        await admission.move(tx, [Arrival("cp1", "ocpp1.6", "one")])
         assert tx.rings == set()
-        await admission.connected(tx, "gone", "ocpp1.6", "one")
+        await admission.move(tx, [Departure("cp1", "another"), Arrival("gone", "ocpp1.6", "one")])
         assert tx.rings == set()
+
+
+async def test_connecting_wakes_planner_limits_and_the_stations_own_loop_where_a_limit_may_be_in_force(
+    transactions, park
+):
+    await an_open_limit(transactions, "cp1")
+    for move in (Arrival("cp1", "ocpp1.6", "one"), Departure("cp1", "one")):
+        async with transactions() as tx:
+            await admission.move(tx, [move])
+            assert tx.rings == {"site.north.changed", "site.north.limits", "station.cp1.orders"}
+
+
+async def an_open_limit(transactions, station_id):
+    async with transactions() as tx:
+        site = await tx.session.get_one(SiteRow, "north")
+        evse = (await tx.session.scalars(select(EvseRow).where(EvseRow.station_id == station_id))).one()
+        charging = SessionRow(
+            session_id=uuid.uuid4(),
+            site_id=site.site_id,
+            station_id=station_id,
+            evse_id=evse.evse_id,
+            station_ref="1",
+            start_key="1",
+            started_at=MORNING,
+            delivered_wh=0.0,
+            departs_at=MORNING,
+            need_wh=0.0,
+            intent_source="assumed",
+            is_offline_replay=False,
+        )
+        tx.session.add(charging)
+        await tx.session.flush()
+        tx.session.add(
+            LimitRow(
+                evse_id=evse.evse_id,
+                session_id=charging.session_id,
+                power_w=1000.0,
+                reason="plan",
+                intended_at=MORNING,
+                ends_at=MORNING + timedelta(hours=1),
+                is_closed=False,
+            )
+        )
 
 
 async def test_at_start_up_nobody_is_connected(transactions, park):

@@ -232,12 +232,12 @@ async def test_an_offline_or_unproven_station_receives_nothing(park, transaction
     await park.want(cp1=6000.0)
     await park.allocate()
     async with transactions() as tx:
-        await admission.disconnected(tx, "cp1", "socket-1")
+        await admission.move(tx, [admission.Departure("cp1", "socket-1")])
     await park.allocate()
     assert await park.take() == ()
     assert [(row.outcome, row.is_closed) for row in await park.rows()] == [("unsent", True)]
     async with transactions() as tx:
-        await admission.connected(tx, "cp1", "ocpp1.6", "socket-2")
+        await admission.move(tx, [admission.Arrival("cp1", "ocpp1.6", "socket-2")])
         await record_facts(tx, "cp1", [StationBooted(tx.now, tx.now, "Acme", "M", None, None)])
     await park.allocate()
     assert await park.take() == ()
