@@ -51,6 +51,7 @@ wire_log.setLevel(logging.CRITICAL)  # its debug lines would show keys, its erro
 
 DIALECTS: dict[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp201(), Ocpp16())}
 MOST_MOVES_COUNT = 500
+BACKLOG_COUNT = 4096  # a whole fleet comes back at once; what the kernel drops comes again only after seconds
 PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
 UNAUTHORIZED_TEXT = "unknown station or wrong key\n"
 
@@ -157,6 +158,7 @@ class Central:
             create_connection=cast("type[ServerConnection]", connection),
             logger=wire_log,
             server_header=None,
+            backlog=BACKLOG_COUNT,
         )
 
     # --- handshake

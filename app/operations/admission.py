@@ -11,7 +11,7 @@ from app.bus.subjects import site_changed, site_limits, station_orders
 from app.domain.identity import Admission, Knock, Proof, StationAdmitted, StationRefused
 from app.operations import findings
 from app.operations.transaction import Tx
-from app.store.base import stored_text
+from app.store.base import among, stored_text
 from app.store.plan import LimitRow, sites_with_limits
 from app.store.station import StationRow, lock_connections, note_stranger, write_connections
 
@@ -55,7 +55,7 @@ async def admit(tx: Tx, knocks: Sequence[Knock], organisation: str | None = None
     """
     identities = {each.identity for each in knocks}
     storable = {each for each in identities if stored_text(each, LONGEST_IDENTITY_COUNT) == each}
-    rows = await tx.session.scalars(select(StationRow).where(StationRow.station_id.in_(storable)))
+    rows = await tx.session.scalars(select(StationRow).where(among(StationRow.station_id, storable)))
     stations = {row.station_id: row for row in rows}
     return [await _decide(tx, each, stations.get(each.identity), organisation) for each in knocks]
 

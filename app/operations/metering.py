@@ -17,7 +17,7 @@ from app.domain.snapshot import EvseSpec
 from app.operations.hearing import Hearing, payload_of
 from app.operations.session_facts import state_of, write_state
 from app.operations.transaction import Tx
-from app.store.base import stored_key, stored_text
+from app.store.base import among, stored_key, stored_text
 from app.store.session import (
     SessionMessageRow,
     SessionRow,
@@ -192,7 +192,7 @@ async def note_seen(tx: Tx, stations: Collection[StationRow]) -> None:
     is_stale = or_(StationRow.last_seen_at.is_(None), StationRow.last_seen_at < tx.now - SEEN_STEP)
     station_ids = [row.station_id for row in stations if _is_stale(row, tx.now)]
     if station_ids:
-        statement = update(StationRow).where(StationRow.station_id.in_(station_ids), is_stale)
+        statement = update(StationRow).where(among(StationRow.station_id, station_ids), is_stale)
         await tx.session.execute(statement.values(last_seen_at=tx.now).execution_options(synchronize_session=False))
 
 

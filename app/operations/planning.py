@@ -15,6 +15,7 @@ from app.domain.snapshot import SiteSnapshot
 from app.operations.transaction import Tx
 from app.scheduling.demand import LEAST_DRAW_W, observed_cap_w
 from app.scheduling.planner import plan
+from app.store.base import among
 from app.store.plan import DesiredLimitRow, PlanRow
 from app.store.session import SessionRow, running_sessions_of_site
 from app.store.site import lock_site
@@ -42,7 +43,7 @@ async def _learn_caps(tx: Tx, site_id: str) -> None:
     """Keep what each running session's metered power says about its car."""
     rows = await running_sessions_of_site(tx.session, site_id)
     limits = await limit_histories(tx.session, rows, tx.now)
-    query = select(EvseRow).where(EvseRow.evse_id.in_([row.evse_id for row in rows]))
+    query = select(EvseRow).where(among(EvseRow.evse_id, [row.evse_id for row in rows]))
     evses = {evse.evse_id: evse for evse in await tx.session.scalars(query)}
     for row in rows:
         row.learnt_cap_w = _cap_w(tx, row, evses[row.evse_id], limits[row.session_id])
@@ -96,7 +97,7 @@ async def _write_desired(tx: Tx, made: ChargingPlan, plan_id: uuid.UUID) -> None
     wanted_ids = [line.evse_id for line in made.lines]
     await tx.session.execute(
         delete(DesiredLimitRow)
-        .where(DesiredLimitRow.evse_id.in_(of_site), DesiredLimitRow.evse_id.not_in(wanted_ids))
+        .where(DesiredLimitRow.evse_id.in_(of_site), ~among(DesiredLimitRow.evse_id, wanted_ids))
         .execution_options(synchronize_session=False)
     )
     if values:

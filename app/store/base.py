@@ -1,13 +1,14 @@
 """The declarative base: naming convention, aware-UTC time columns, and the engine's settings."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import ARRAY, ColumnElement, DateTime, MetaData, any_, func, literal, select, tuple_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 COMMAND_TIMEOUT_S = 30.0
@@ -59,6 +60,24 @@ def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngi
         connect_args={"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S},
         **options,
     )
+
+
+def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """Return whether a column has one of these values, as one array.
+
+    An IN of many spells each of them: that costs more than the query, and every count of them is another statement.
+    """
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def pair_among(
+    columns: tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]], pairs: Collection[tuple[Any, Any]]
+) -> ColumnElement[bool]:
+    """Return whether two columns have one of these pairs of values, as two arrays."""
+    sides = list(zip(*pairs, strict=True)) or [(), ()]
+    arrays = [literal(list(side), ARRAY(each.type)) for each, side in zip(columns, sides, strict=True)]
+    pair = func.unnest(*arrays).table_valued("one", "other").render_derived()
+    return tuple_(*columns).in_(select(pair.c.one, pair.c.other))
 
 
 def stored_text(value: str, longest_count: int) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.base import Base
+from app.store.base import Base, among
 from app.store.session import SessionRow
 from app.store.station import EvseRow, StationRow
 
@@ -104,13 +104,13 @@ async def sites_with_limits(session: AsyncSession, station_ids: Collection[str])
     is_wanted = exists().where(DesiredLimitRow.evse_id == EvseRow.evse_id)
     is_open = exists().where(LimitRow.evse_id == EvseRow.evse_id, ~LimitRow.is_closed)
     query = select(StationRow.station_id, StationRow.site_id).join(EvseRow, EvseRow.station_id == StationRow.station_id)
-    query = query.where(StationRow.station_id.in_(station_ids), or_(is_wanted, is_open)).distinct()
-    return dict((await session.execute(query)).tuples().all())
+    query = query.where(among(StationRow.station_id, station_ids), or_(is_wanted, is_open)).distinct()
+    return {row.station_id: row.site_id for row in await session.execute(query)}
 
 
 async def newest_limits(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, LimitRow]:
     """Return the entry intended last of each session, closed or not."""
-    newest = select(func.max(LimitRow.order_no)).where(LimitRow.session_id.in_(session_ids))
+    newest = select(func.max(LimitRow.order_no)).where(among(LimitRow.session_id, session_ids))
     query = select(LimitRow).where(LimitRow.order_no.in_(newest.group_by(LimitRow.session_id)))
     return {row.session_id: row for row in await session.scalars(query)}
 
@@ -119,7 +119,7 @@ async def accepted_limits(
     session: AsyncSession, session_ids: Collection[uuid.UUID], since_at: datetime
 ) -> Sequence[LimitRow]:
     """Return these sessions' entries that were accepted since `since_at`, in the order of their numbers."""
-    query = select(LimitRow).where(LimitRow.session_id.in_(session_ids), LimitRow.outcome == "accepted")
+    query = select(LimitRow).where(among(LimitRow.session_id, session_ids), LimitRow.outcome == "accepted")
     return (await session.scalars(query.where(LimitRow.outcome_at >= since_at).order_by(LimitRow.order_no))).all()
 
 
@@ -140,7 +140,7 @@ async def untaken_limits(session: AsyncSession, station_id: str) -> Sequence[tup
 async def close_limits(session: AsyncSession, order_nos: Collection[int]) -> None:
     """Mark entries that can no longer be in force."""
     if order_nos:
-        await session.execute(update(LimitRow).where(LimitRow.order_no.in_(order_nos)).values(is_closed=True))
+        await session.execute(update(LimitRow).where(among(LimitRow.order_no, order_nos)).values(is_closed=True))
 
 
 async def drop_untaken(session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:

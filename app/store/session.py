@@ -11,18 +11,16 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
-    and_,
     func,
-    or_,
     select,
     text,
-    tuple_,
+    union,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.base import Base
+from app.store.base import Base, among, pair_among
 from app.store.station import EvseRow
 
 
@@ -144,9 +142,9 @@ async def metered_sessions(
     session: AsyncSession, refs: Collection[tuple[str, str]], evse_ids: Collection[int]
 ) -> Sequence[SessionRow]:
     """Return the sessions known by these (station_id, station_ref), and those that run at these EVSEs."""
-    is_named = tuple_(SessionRow.station_id, SessionRow.station_ref).in_(refs)
-    is_running = and_(SessionRow.evse_id.in_(evse_ids), SessionRow.ended_at.is_(None))
-    query = select(SessionRow).where(or_(is_named, is_running)).order_by(SessionRow.session_id)
+    named = select(SessionRow.session_id).where(pair_among((SessionRow.station_id, SessionRow.station_ref), refs))
+    running = select(SessionRow.session_id).where(among(SessionRow.evse_id, evse_ids), SessionRow.ended_at.is_(None))
+    query = select(SessionRow).where(SessionRow.session_id.in_(union(named, running))).order_by(SessionRow.session_id)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
@@ -225,6 +223,6 @@ async def evse_numbers_of(session: AsyncSession, refs: set[tuple[str, str]]) -> 
     query = (
         select(SessionRow.station_id, SessionRow.station_ref, EvseRow.evse_number)
         .join(EvseRow, EvseRow.evse_id == SessionRow.evse_id)
-        .where(tuple_(SessionRow.station_id, SessionRow.station_ref).in_(refs))
+        .where(pair_among((SessionRow.station_id, SessionRow.station_ref), refs))
     )
     return {(station_id, ref): number for station_id, ref, number in await session.execute(query)}

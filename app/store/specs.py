@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.store.base import among
 from app.store.site import SiteRow
 from app.store.station import EvseRow, StationRow, evses_of_site
 
@@ -50,5 +51,5 @@ async def read_site(session: AsyncSession, site_id: str) -> tuple[SiteRow, Seque
 async def places(session: AsyncSession, station_ids: Collection[str]) -> dict[str, tuple[StationRow, SiteRow]]:
     """Return these stations with their sites, as far as they are provisioned."""
     query = select(StationRow, SiteRow).join(SiteRow, SiteRow.site_id == StationRow.site_id)
-    query = query.where(StationRow.station_id.in_(station_ids)).execution_options(populate_existing=True)
+    query = query.where(among(StationRow.station_id, station_ids)).execution_options(populate_existing=True)
     return {station.station_id: (station, site) for station, site in await session.execute(query)}

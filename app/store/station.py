@@ -22,14 +22,13 @@ from sqlalchemy import (
     select,
     text,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.base import Base, UtcDateTime, stored_text
+from app.store.base import Base, UtcDateTime, among, pair_among, stored_text
 
 LONGEST_STRANGERS_COUNT = 1000
 LONGEST_QUARANTINE_COUNT = 500
@@ -143,7 +142,7 @@ async def lock_evses(session: AsyncSession, station_id: str) -> dict[int, EvseRo
 
 async def lock_evses_at(session: AsyncSession, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], EvseRow]:
     """Return the EVSEs at these (station_id, evse_number) that exist, locked as `lock_evses` does."""
-    rows = await _lock(session, tuple_(EvseRow.station_id, EvseRow.evse_number).in_(places))
+    rows = await _lock(session, pair_among((EvseRow.station_id, EvseRow.evse_number), places))
     return {(row.station_id, row.evse_number): row for row in rows}
 
 
@@ -155,9 +154,9 @@ async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> Sequence[E
 
 async def lock_connections(session: AsyncSession, station_ids: Collection[str]) -> dict[str, str | None]:
     """Return the newest connection (None: offline) of those of these stations that exist, locked, in one order."""
-    query = select(StationRow.station_id, StationRow.connection_id).where(StationRow.station_id.in_(station_ids))
+    query = select(StationRow.station_id, StationRow.connection_id).where(among(StationRow.station_id, station_ids))
     query = query.order_by(StationRow.station_id).with_for_update(key_share=True)
-    return dict((await session.execute(query)).tuples().all())
+    return {row.station_id: row.connection_id for row in await session.execute(query)}
 
 
 WRITE_ARRIVALS = text(
@@ -178,7 +177,7 @@ async def write_connections(
         columns = dict(zip(names, map(list, zip(*up, strict=True)), strict=True))
         await session.execute(WRITE_ARRIVALS, {**columns, "now": now})
     if down:
-        gone = update(StationRow).where(StationRow.station_id.in_(down)).values(connection_id=None)
+        gone = update(StationRow).where(among(StationRow.station_id, down)).values(connection_id=None)
         await session.execute(gone.execution_options(synchronize_session=False))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.pages import Page, PageAsked
+from app.store.base import among
 from app.store.device import CertificateRow, OnboardingRow
 from app.store.driver import BookingRow
 from app.store.page_queries import Keys, fetch_page
@@ -56,7 +57,7 @@ async def standings(session: AsyncSession, station_ids: Collection[str]) -> Sequ
         OnboardingRow.unmet,
         OnboardingRow.ended_at,
     ).outerjoin(OnboardingRow, OnboardingRow.station_id == StationRow.station_id)
-    return (await session.execute(query.where(StationRow.station_id.in_(station_ids)))).all()
+    return (await session.execute(query.where(among(StationRow.station_id, station_ids)))).all()
 
 
 async def history_of(session: AsyncSession, station_id: str) -> tuple[bool, bool]:
