@@ -1,6 +1,7 @@
 """Where everything meets: settings, the house and the HTTP edge become one application."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from app.settings import Settings
 
 log = structlog.get_logger()
 
+COLLECT_AFTER_COUNTS = (20_000, 25, 25)
 OPERATOR_FILE = "operator.token"
 TURN_S = 10.0  # what a command may wait for its turn, besides the time that its station has for the answer
 
@@ -82,6 +84,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 app.state.api.closing.set()
 
 
+def _spare_the_collector() -> None:
+    """What was made at start-up lives for ever, and thousands of connections are no garbage: look at them rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER_COUNTS)
+
+
 async def serve_until_signalled(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -89,6 +98,7 @@ async def serve_until_signalled(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as house:
+        _spare_the_collector()
         log.info("serving", http_port=house.http_port, ocpp_port=house.ocpp_port)
         await stop.wait()
         log.info("stopping")

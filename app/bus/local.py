@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,54 +13,62 @@ from app.domain.errors import StationOffline, StationTimeout
 
 
 class LocalSubscription:
-    """See `app.bus.Subscription`. Holds the clock from a ring (or wake-up) until it is listened to again."""
+    """See `app.bus.Subscription`. Holds the clock from a ring (or wake-up) until it is listened to again.
+
+    There are several for every connection: none keeps more than it needs.
+    """
+
+    __slots__ = ("_clock", "_hold", "_is_rung", "_waiting")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rung = asyncio.Event()
-        self._work = ExitStack()
-        self._is_working = False
+        self._hold: AbstractContextManager[None] | None = None
+        self._is_rung = False
+        self._waiting: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
         """Remember a ring and hold the clock for the work that it brings."""
+        self._is_rung = True
+        self._rouse()
+
+    def _rouse(self) -> None:
         self._take()
-        self._rung.set()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _take(self) -> None:
-        if not self._is_working:
-            self._work.enter_context(self._clock.hold())
-            self._is_working = True
+        if self._hold is None:
+            self._hold = self._clock.hold()
+            self._hold.__enter__()
 
     def release(self) -> None:
         """Let business time go on."""
-        self._work.close()
-        self._is_working = False
+        if self._hold is not None:
+            hold, self._hold = self._hold, None
+            hold.__exit__(None, None, None)
 
     async def next(self, until_at: datetime | None = None) -> bool:
         """Wait for a ring, or for business time `until_at`; return whether it rang."""
-        if not self._rung.is_set():
+        if not self._is_rung:
             self.release()
             await self._wait(until_at)
         self._take()
-        was_rung = self._rung.is_set()
-        self._rung.clear()
+        was_rung, self._is_rung = self._is_rung, False
         return was_rung
 
     async def _wait(self, until_at: datetime | None) -> None:
-        if until_at is None:
-            await self._rung.wait()
-            return
-        ring = asyncio.ensure_future(self._rung.wait())
-        alarm = asyncio.ensure_future(self._alarm(until_at))
+        self._waiting = asyncio.get_running_loop().create_future()
+        alarm = None if until_at is None else asyncio.ensure_future(self._alarm(until_at))
         try:
-            await asyncio.wait({ring, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            await self._waiting
         finally:
-            ring.cancel()
-            alarm.cancel()
+            self._waiting = None
+            if alarm is not None:
+                alarm.cancel()
 
     async def _alarm(self, until_at: datetime) -> None:
         await self._clock.sleep_until(until_at)
-        self._take()
+        self._rouse()
 
 
 class LocalBus:

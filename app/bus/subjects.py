@@ -41,4 +41,9 @@ def station_dismissed(station_id: str) -> str:
     return f"station.{station_id}.dismissed"
 
 
+def connection_superseded(number: int) -> str:
+    """A newer connection of the station was authenticated: this one is to end."""
+    return f"connection.{number}.superseded"
+
+
 SITES_CHANGED = "sites.changed"

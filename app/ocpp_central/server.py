@@ -228,6 +228,7 @@ class Central:
         if not isinstance(connection, StationConnection) or connection.welcome is None:
             return
         welcome = connection.welcome
+        connection.request = connection.response = None  # read, and as large as the rest of the connection
         if welcome.dialect is None:
             self.counts["no_common_subprotocol"] += 1
             log.warning("dialect_refused", station_id=welcome.station.station_id, reason=welcome.complaint)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from app.bus.subjects import station_command, station_dismissed
+from app.bus.subjects import connection_superseded, station_command, station_dismissed
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
 from app.domain.raw import RawCall, RawReply
@@ -64,7 +64,8 @@ class Session:
         self._answering = Answering(
             station_id, dialect, shared, self._gate, self._send_answer, self._count, certificate_serial
         )
-        self._superseded = asyncio.Event()
+        self._superseded = connection_superseded(id(self))
+        self._is_superseded = False
         turn = asyncio.Lock()
         self._commands = StationCommands(station_id, dialect, self._calls, self._gate, shared.counts, turn)
         self._reconciler = Reconciler(
@@ -114,7 +115,8 @@ class Session:
     def supersede(self) -> None:
         """A newer connection of the station was authenticated: end at once."""
         self._hang_up()
-        self._superseded.set()
+        self._is_superseded = True
+        self._shared.bus.ring(self._superseded)
 
     def _hang_up(self) -> None:
         self._calls.hang_up()
@@ -126,7 +128,7 @@ class Session:
         try:
             with self._shared.bus.serve(station_command(self.station_id), self._command):
                 async with asyncio.TaskGroup() as group:
-                    for part in (self._read, self._answer_all, self._ask_for_boot, self._watch, self._await_dismissal):
+                    for part in (self._read, self._answer_all, self._ask_for_boot, self._await_dismissal):
                         group.create_task(part())
                     group.create_task(self._keep_on("reconcile", self._reconciler.run))
                     group.create_task(self._keep_on("onboarding", self._onboarding.run))
@@ -177,14 +179,12 @@ class Session:
         options = self._shared.options
         await self._commands.ask_for_boot(options.boot_wait_s, options.reconnect_wait_s)
 
-    async def _watch(self) -> None:
-        await self._superseded.wait()
-        raise Over(NORMAL, "replaced by a newer connection")
-
     async def _await_dismissal(self) -> None:
-        with self._shared.bus.listen(station_dismissed(self.station_id)) as bell:
-            while not await bell.next():
+        with self._shared.bus.listen(station_dismissed(self.station_id), self._superseded) as bell:
+            while not self._is_superseded and not await bell.next():
                 continue
+        if self._is_superseded:
+            raise Over(NORMAL, "replaced by a newer connection")
         raise Over(POLICY, "removed, or to boot anew")
 
     async def _read(self) -> None:

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import ARRAY, ColumnElement, DateTime, MetaData, any_, func, literal, select, tuple_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 COMMAND_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
@@ -67,7 +68,7 @@ def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Colle
 
     An IN of many spells each of them: that costs more than the query, and every count of them is another statement.
     """
-    return column == any_(literal(list(values), ARRAY(column.type)))
+    return column == any_(literal(list(values), _array_of(column.type)))
 
 
 def pair_among(
@@ -75,9 +76,15 @@ def pair_among(
 ) -> ColumnElement[bool]:
     """Return whether two columns have one of these pairs of values, as two arrays."""
     sides = list(zip(*pairs, strict=True)) or [(), ()]
-    arrays = [literal(list(side), ARRAY(each.type)) for each, side in zip(columns, sides, strict=True)]
+    arrays = [literal(list(side), _array_of(each.type)) for each, side in zip(columns, sides, strict=True)]
     pair = func.unnest(*arrays).table_valued("one", "other").render_derived()
     return tuple_(*columns).in_(select(pair.c.one, pair.c.other))
+
+
+@cache
+def _array_of(kind: TypeEngine[Any]) -> ARRAY[Any]:
+    """Return the type of arrays of a column's type; one object, because a new one costs as much as a query."""
+    return ARRAY(kind)
 
 
 def stored_text(value: str, longest_count: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.domain.errors import DatabaseUnavailable
 from app.domain.facts import Metered, Sample
-from app.ocpp_central.batch import MeterBatch
+from app.ocpp_central.batch import GroupCommit, MeterBatch
 from app.store.session import MeterValueRow
 
 pytestmark = pytest.mark.database
@@ -94,3 +94,25 @@ async def test_one_stations_broken_values_do_not_spoil_the_others(park, transact
     assert isinstance(found[1], AttributeError)
     assert found[2] == ()
     assert await values(transactions) == [1.0, 2.0]
+
+
+async def test_a_station_that_has_hung_up_takes_no_turn(park, transactions):
+    counted = Counted(transactions)
+    asked = []
+
+    async def work(tx, questions):
+        asked.extend(questions)
+        return questions
+
+    batch = GroupCommit("questions", counted, work, most_count=10)
+    async with running(batch):
+        first = asyncio.create_task(batch.ask("first"))
+        await asyncio.sleep(0.05)
+        gone, last = asyncio.create_task(batch.ask("gone")), asyncio.create_task(batch.ask("last"))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        counted.gate.set()
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(first, last) == ["first", "last"]
+    assert asked == ["first", "last"]

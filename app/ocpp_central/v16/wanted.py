@@ -1,5 +1,7 @@
 """What we depend on at an OCPP 1.6 station (§9: its configuration keys), and what they tell about it."""
 
+from functools import cache
+
 from app.domain.capabilities import Capabilities
 from app.domain.commands import RateUnit
 from app.domain.device import Variable
@@ -23,6 +25,7 @@ ASKED = (
 )
 
 
+@cache
 def wanted(needs: Needs) -> tuple[Wanted, ...]:
     """Return what a station is set to.
 

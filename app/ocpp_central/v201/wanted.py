@@ -1,5 +1,7 @@
 """What we depend on at an OCPP 2.0.1 station (part 2, chapter "Referenced Components"), and what its variables tell."""
 
+from functools import cache
+
 from app.domain.capabilities import Capabilities
 from app.domain.commands import RateUnit
 from app.domain.device import named
@@ -31,6 +33,7 @@ CONTROLLERS = {
 }
 
 
+@cache
 def wanted(needs: Needs) -> tuple[Wanted, ...]:
     """Return what a station is set to.
 
