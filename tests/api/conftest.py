@@ -126,5 +126,5 @@ async def connected(site, transactions) -> dict[str, Any]:
     """The site while both of its stations have a socket."""
     async with transactions() as tx:
         for station_id in ("one", "two"):
-            await admission.connected(tx, station_id, "ocpp1.6", f"socket of {station_id}")
+            await admission.move(tx, [admission.Arrival(station_id, "ocpp1.6", f"socket of {station_id}")])
     return site

@@ -38,8 +38,8 @@ async def test_a_station_that_left_while_the_database_was_gone_is_offline_when_i
     park, transactions, bus, departures
 ):
     async with transactions() as tx:
-        await admission.connected(tx, "cp16", "ocpp1.6", "old")
-        await admission.connected(tx, "cp201", "ocpp2.0.1", "old too")
+        await admission.move(tx, [admission.Arrival("cp16", "ocpp1.6", "old")])
+        await admission.move(tx, [admission.Arrival("cp201", "ocpp2.0.1", "old too")])
     transactions.is_down = True
     await departures.record(Departure("cp16", "old"))
     await departures.record(Departure("cp201", "old too"))
@@ -54,7 +54,7 @@ async def test_a_departure_that_is_written_late_leaves_the_newer_connection_alon
     await departures.record(Departure("cp16", "old"))
     transactions.is_down = False
     async with transactions() as tx:
-        await admission.connected(tx, "cp16", "ocpp1.6", "new")
+        await admission.move(tx, [admission.Arrival("cp16", "ocpp1.6", "new")])
     await departures.record(Departure("cp201", "never"))
     await asyncio.sleep(0.05)
     assert await connection_of(transactions, "cp16") == "new"
