@@ -15,6 +15,7 @@ from typing import cast
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeader
 from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
 from websockets.headers import parse_subprotocol
@@ -51,6 +52,7 @@ wire_log.setLevel(logging.CRITICAL)  # its debug lines would show keys, its erro
 
 DIALECTS: dict[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp201(), Ocpp16())}
 MOST_MOVES_COUNT = 500
+FORGOTTEN = Request("", Headers())  # what was read of a handshake is as large as the rest of a connection
 BACKLOG_COUNT = 4096  # a whole fleet comes back at once; what the kernel drops comes again only after seconds
 PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
 UNAUTHORIZED_TEXT = "unknown station or wrong key\n"
@@ -228,7 +230,7 @@ class Central:
         if not isinstance(connection, StationConnection) or connection.welcome is None:
             return
         welcome = connection.welcome
-        connection.request = connection.response = None  # read, and as large as the rest of the connection
+        connection.request, connection.response = FORGOTTEN, None
         if welcome.dialect is None:
             self.counts["no_common_subprotocol"] += 1
             log.warning("dialect_refused", station_id=welcome.station.station_id, reason=welcome.complaint)
