@@ -161,9 +161,11 @@ async def move(tx: Tx, moves: Sequence[Arrival | Departure]) -> list[None]:
         elif current == each.connection_id:
             news[each.station_id] = None, None
     await write_connections(tx.session, news, tx.now)
-    for station_id, site_id in (await sites_with_limits(tx.session, set(news))).items():
-        for subject in (site_changed(site_id), site_limits(site_id), station_orders(station_id)):
-            tx.ring(subject)
+    for station_id in news:
+        tx.ring(station_orders(station_id))
+    for site_id in set((await sites_with_limits(tx.session, set(news))).values()):
+        tx.ring(site_changed(site_id))
+        tx.ring(site_limits(site_id))
     return [None] * len(moves)
 
 

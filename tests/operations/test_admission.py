@@ -197,12 +197,12 @@ async def test_moves_that_come_together_end_as_they_would_one_by_one(transaction
         assert (await tx.session.get_one(StationRow, "open")).connection_id is None
 
 
-async def test_connecting_wakes_nobody_where_no_limit_is_wanted_or_in_force(transactions, park):
+async def test_connecting_wakes_no_site_where_no_limit_is_wanted_or_in_force(transactions, park):
     async with transactions() as tx:
-        await admission.move(tx, [Arrival("cp1", "ocpp1.6", "one")])
-        assert tx.rings == set()
         await admission.move(tx, [Departure("cp1", "another"), Arrival("gone", "ocpp1.6", "one")])
         assert tx.rings == set()
+        await admission.move(tx, [Arrival("cp1", "ocpp1.6", "one")])
+        assert tx.rings == {"station.cp1.orders"}
 
 
 async def test_connecting_wakes_planner_limits_and_the_stations_own_loop_where_a_limit_may_be_in_force(
