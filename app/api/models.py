@@ -69,7 +69,7 @@ Instant = Annotated[
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=PRINTABLE)]
 SiteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$")]
-StationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*_=:+|@.-]{1,48}$")]
+StationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*_=+|@.-]{1,48}$")]  # ":" ends a user name
 Card = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x21-\x7e]{1,36}$")]
 EvseId = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
 EvseNumber = Annotated[int, Field(strict=True, ge=1, le=64)]

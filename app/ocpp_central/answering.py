@@ -91,7 +91,8 @@ class Answering:
             await self._expose(why)
         try:
             decoded = self._dialect.decode(call.action, call.payload, received_at)
-            for repair, count in decoded.repairs.items():
+            mended = {"json_mended": 1} if call.is_mended else {}
+            for repair, count in {**decoded.repairs, **mended}.items():
                 self._count(f"repair_{repair}", count)
                 self._shared.repairs.note(self._station_id, repair, count)
             if any(isinstance(fact, StationBooted) for fact in decoded.facts):

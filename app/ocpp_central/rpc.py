@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from app.ocpp_central import odd_json
+
 Payload = dict[str, Any]
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
@@ -46,11 +48,12 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """[2, id, action, payload]."""
+    """[2, id, action, payload]. `is_mended`: its JSON was none, and was read all the same (`odd_json`)."""
 
     message_id: str
     action: str
     payload: Payload
+    is_mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,8 @@ def parse(text: str | bytes) -> Frame:
     """Return the frame in a WebSocket message."""
     if isinstance(text, bytes):
         return Malformed(NO_ID, Problem.FRAME, "a binary message")
-    try:
-        frame = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    frame, is_mended = _read(text)
+    if frame is None:
         return Malformed(NO_ID, Problem.FRAME, "not JSON")
     if may_be_deep(text) and _is_deep(frame):
         return Malformed(NO_ID, Problem.FRAME, "nested too deeply")
@@ -101,7 +103,7 @@ def parse(text: str | bytes) -> Frame:
         return Malformed(NO_ID, Problem.FRAME, "the message id cannot be read")
     kind = frame[0] if type(frame[0]) is int else None
     if kind == CALL:
-        return _call(message_id, frame)
+        return _call(message_id, frame, is_mended=is_mended)
     if kind == CALL_RESULT:
         return _result(message_id, frame)
     if kind == CALL_ERROR:
@@ -109,13 +111,26 @@ def parse(text: str | bytes) -> Frame:
     return Malformed(message_id, Problem.MESSAGE_TYPE, "unknown message type")
 
 
-def _call(message_id: str, frame: list[Any]) -> Call | Malformed:
+def _read(text: str) -> tuple[Any, bool]:
+    """Return the value, None where none can be made of the text, and whether that took more than JSON's rules."""
+    try:
+        return orjson.loads(text), False
+    except orjson.JSONDecodeError:
+        if may_be_deep(text):
+            return None, True
+    try:
+        return odd_json.read(text), True
+    except (ValueError, RecursionError):
+        return None, True
+
+
+def _call(message_id: str, frame: list[Any], *, is_mended: bool) -> Call | Malformed:
     if len(frame) != CALL_LENGTH:
         return Malformed(message_id, Problem.FORMAT, "a call has four elements")
     _, _, action, payload = frame
     if not isinstance(action, str) or not isinstance(payload, dict):
         return Malformed(message_id, Problem.FORMAT, "a call names an action and carries an object")
-    return Call(message_id, action, payload)
+    return Call(message_id, action, payload, is_mended)
 
 
 def _result(message_id: str, frame: list[Any]) -> CallResult | CallError:

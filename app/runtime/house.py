@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -121,8 +122,13 @@ async def _serve(stack: AsyncExitStack, central: Central, settings: Settings) ->
     except ssl.SSLError as broken:
         raise Invalid(f"cannot be used ({broken.reason})", field="SUNSLOT_OCPP_TLS_…") from broken
     except OSError as broken:
-        where = f"{settings.ocpp_host}:{settings.ocpp_port}"
-        raise Invalid(f"cannot listen on {where} ({broken.strerror or broken})", field="SUNSLOT_OCPP_PORT") from broken
+        is_tls = f", {settings.ocpp_tls_port})" in str(broken)  # "… to bind on address ('0.0.0.0', 9443): …"
+        port, field = (settings.ocpp_tls_port, "_TLS") if is_tls else (settings.ocpp_port, "")
+        where = f"{settings.ocpp_host}:{port}"
+        raise Invalid(
+            f"cannot listen on {where} ({os.strerror(broken.errno) if broken.errno else broken})",
+            field=f"SUNSLOT_OCPP{field}_PORT",
+        ) from broken
 
 
 @asynccontextmanager

@@ -86,6 +86,7 @@ CASES = [
     ("POST", "/v1/sites", SITE | {"name": "\ud800"}, "name", None),
     ("POST", "/v1/stations", STATION | {"site_id": "south"}, "site_id", "there is no such site"),
     ("POST", "/v1/stations", STATION | {"station_id": "a/b"}, "station_id", None),
+    ("POST", "/v1/stations", STATION | {"station_id": "a:b"}, "station_id", None),  # could never log in
     ("POST", "/v1/stations", STATION | {"evses": []}, "evses", None),
     ("POST", "/v1/stations", STATION | {"security_profile": 4}, "security_profile", "Input should be 0, 1, 2 or 3"),
     (

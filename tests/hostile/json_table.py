@@ -33,7 +33,31 @@ def only_201(name: str, step: Text, answer: Any, **more: Any) -> tuple[Row]:
     return (Row(name, V201, ((step, answer),), **more),)
 
 
+def odd(name: str, data: str) -> tuple[Row]:
+    """Data that is no JSON, and is read all the same (in 2.0.1, where data may be anything)."""
+    return only_201(name, transfer(data), TRANSFERRED, counts={"repair_json_mended": 1})
+
+
 ROWS: tuple[Row, ...] = (
+    *odd("a bare NaN", "NaN"),
+    *odd("an infinity", "-Infinity"),
+    *odd("an integer of 10,000 digits", "9" * 10_000),
+    *odd("half a character", '"\\ud83d"'),
+    *both(
+        "a byte-order mark",
+        (Text('\ufeff[2,"a","DataTransfer",{"vendorId":"x"}]'), TRANSFERRED),
+        counts={"repair_json_mended": 1},
+    ),
+    *only_16(
+        "a stop with one bare NaN keeps the rest",
+        Text(
+            '[2,"a","StopTransaction",{"transactionId":4711,"meterStop":1500,"timestamp":"2026-04-01T07:00:00Z",'
+            '"transactionData":[{"timestamp":"2026-04-01T07:00:00Z","sampledValue":[{"value":NaN}]}]}]'
+        ),
+        Result({}),
+        quarantine=("the end of an unknown session",),
+        counts=None,
+    ),
     *no_json("prose", "GET / HTTP/1.1"),
     *no_json("a text that ends too early", '[2,"a","Heartbeat",{'),
     *no_json("a trailing comma", '[2,"a","Heartbeat",{},]'),
