@@ -10,6 +10,8 @@ from typing import Any
 LONGEST_WHOLE_COUNT = 300
 BYTE_ORDER_MARK = "\ufeff"
 
+Number = float  # of whatever the message means by it
+
 
 def read(text: str) -> Any:
     """Return the value; what is no finite number is null, half characters become "?". Raises ValueError.
@@ -22,7 +24,7 @@ def read(text: str) -> Any:
     return _whole_characters(value)
 
 
-def _finite(text: str) -> float | None:
+def _finite(text: str) -> Number | None:
     number = float(text)
     return number if math.isfinite(number) else None
 
