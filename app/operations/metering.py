@@ -86,12 +86,15 @@ async def _recorded(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[Doubt]
     specs = await places(tx.session, {station_id for station_id, _ in batch})
     known = await _placed(tx, [(station_id, fact) for station_id, fact in batch if station_id in specs])
     updates = await _new_updates(tx, known)
-    await insert_meter_values(tx.session, [row for station_id, fact in known for row in _values(station_id, fact)])
+    fresh = await insert_meter_values(
+        tx.session, [row for station_id, fact in known for row in _values(station_id, fact)]
+    )
     evses = await lock_evses_at(tx.session, {(station_id, fact.evse_number) for station_id, fact in known})
     metering = _Metering(tx, specs, evses, await _sessions(tx, known, evses))
     for station_id, fact in sorted(known, key=lambda pair: pair[1].at):
         if isinstance(fact, Metered):
-            await metering.take(station_id, fact)
+            if _is_news(station_id, fact, fresh):
+                await metering.take(station_id, fact)
         elif (station_id, _key(fact)) in updates:
             updates.remove((station_id, _key(fact)))
             metering.update(station_id, fact)
@@ -233,6 +236,12 @@ async def _sessions(
 ) -> Sequence[SessionRow]:
     refs = {(station_id, _ref(fact)) for station_id, fact in batch if fact.station_ref is not None}
     return await metered_sessions(tx.session, refs, {row.evse_id for row in evses.values()})
+
+
+def _is_news(station_id: str, fact: Metered, fresh: Collection[tuple[Any, ...]]) -> bool:
+    """Whether anything of it was not told before; what cannot be kept is looked at whenever it comes."""
+    is_kept = bool(_values(station_id, fact))
+    return not is_kept or (station_id, fact.evse_number, _ref(fact), fact.at) in fresh
 
 
 def _values(station_id: str, fact: Running) -> list[tuple[Any, ...]]:

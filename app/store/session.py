@@ -205,18 +205,24 @@ METER_COLUMNS = {
     "unit": "text",
     "received_at": "timestamptz",
 }
+INSTANT = "station_id, evse_number, station_ref, at"
 INSERT_METER_VALUES = text(
-    f"INSERT INTO meter_value ({', '.join(METER_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"WITH fresh AS (INSERT INTO meter_value ({', '.join(METER_COLUMNS)}) "  # noqa: S608 - our own column names
     f"SELECT * FROM unnest({', '.join(f'CAST(:{name} AS {kind}[])' for name, kind in METER_COLUMNS.items())}) "
-    "ON CONFLICT DO NOTHING"
+    f"ON CONFLICT DO NOTHING RETURNING {INSTANT}) SELECT DISTINCT {INSTANT} FROM fresh"
 )
 
 
-async def insert_meter_values(session: AsyncSession, rows: Collection[tuple[Any, ...]]) -> None:
-    """Insert sampled values in one statement (columns as in METER_COLUMNS); those that are there already stay."""
-    if rows:
-        columns = zip(*sorted(set(rows)), strict=True)
-        await session.execute(INSERT_METER_VALUES, dict(zip(METER_COLUMNS, map(list, columns), strict=True)))
+async def insert_meter_values(session: AsyncSession, rows: Collection[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """Insert sampled values in one statement (columns as in METER_COLUMNS); those that are there already stay.
+
+    Returns the instants (station_id, evse_number, station_ref, at) of which any value was new.
+    """
+    if not rows:
+        return set()
+    columns = zip(*sorted(set(rows)), strict=True)
+    fresh = await session.execute(INSERT_METER_VALUES, dict(zip(METER_COLUMNS, map(list, columns), strict=True)))
+    return {tuple(row) for row in fresh}
 
 
 async def evse_numbers_of(session: AsyncSession, refs: set[tuple[str, str]]) -> dict[tuple[str, str], int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cases import V16, V201, at
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rows import CARD, MORNING, add_driver, add_site, add_station, dump
 from schema_forms import payloads
@@ -35,6 +35,7 @@ MOMENTS = st.integers(-50, -1).map(lambda minutes: at(minutes=minutes))
 LATEST = "<the transaction that was begun last>"
 MANY = settings(
     max_examples=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
