@@ -100,11 +100,13 @@ class Hearing:
 
 
 def payload_of(fact: Fact) -> Any:
-    """Return a fact as JSON without the time of its arrival, so that a repeated message looks the same."""
+    """Return a fact as JSON without what its arrival says, so that a repeated message looks the same."""
     if isinstance(fact, Suspicious):
         return fact.payload.replace("\x00", "").encode("utf-8", "replace").decode()[:LONGEST_PAYLOAD_COUNT]
     values = {
-        item.name: getattr(fact, item.name) for item in fields(fact) if item.name not in ("received_at", "samples")
+        item.name: getattr(fact, item.name)
+        for item in fields(fact)
+        if item.name not in ("received_at", "samples", "offline")
     }
     return orjson.loads(orjson.dumps(clean(values)))
 

@@ -216,10 +216,6 @@ async def test_twenty_stations_that_connect_and_meter_at_once_are_all_served(hou
     neighbours.unharmed()
 
 
-async def test_the_neighbours_of_rude_stations_notice_nothing(neighbours):
-    await neighbours.settle()
-
-
 @BOTH
 async def test_a_flood_of_pings_is_hung_up_on(house, neighbours, version):
     station_id = await house.new_station(version)
@@ -240,3 +236,7 @@ async def test_hundreds_of_pings_are_answered(house, neighbours, version):
             await (await charger.socket.ping())
         assert "currentTime" in await charger.call("Heartbeat", {})
     neighbours.unharmed()
+
+
+async def test_the_neighbours_of_rude_stations_notice_nothing(neighbours):
+    await neighbours.settle()
