@@ -106,10 +106,10 @@ class Process:
                 return
 
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has used."""
+def cpu_s(pid: int, *, with_ended: bool = False) -> float:
+    """Return the CPU time that a process has used, if asked for with that of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+    return sum(map(int, fields[11 : 15 if with_ended else 13])) / TICKS_A_SECOND
 
 
 class House:
@@ -168,8 +168,8 @@ class House:
             await fleet.stop()
 
     def database_cpu_s(self) -> float:
-        """Return the CPU time of PostgreSQL's processes that are alive now."""
-        total_s = cpu_s(self._postmaster_pid)
+        """Return the CPU time of PostgreSQL's processes, also of those that have ended."""
+        total_s = cpu_s(self._postmaster_pid, with_ended=True)
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if (folder / "stat").read_text().rpartition(")")[2].split()[1] == str(self._postmaster_pid):
