@@ -45,13 +45,15 @@ class Knock:
 class StationAdmitted:
     """The handshake may go on. `dialect` None: the station may choose; `needs_boot`: no commands before a boot.
 
-    `certificate_serial` is the serial number that the station's certificate vouches for, None without profile 3.
+    `certificate_serial` is the serial number that the station's certificate vouches for, None without profile 3. A
+    station that is not commissioned gets no limits and no remote starts or stops.
     """
 
     station_id: str
     dialect: str | None
     needs_boot: bool
     certificate_serial: str | None = None
+    is_commissioned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ class BootGate:
     connection has heard of.
     """
 
-    def __init__(self, *, needs_boot: bool) -> None:
+    def __init__(self, *, needs_boot: bool, is_commissioned: bool = True) -> None:
         self.needs_boot = needs_boot
+        self._is_commissioned = is_commissioned
         self.boot_count = 0
         self.is_pending = False
         self._asked: set[str] = set()
@@ -41,8 +42,9 @@ class BootGate:
         return self._open.is_set()
 
     def give_way(self) -> None:
-        """Let commands pass without a boot."""
-        self._open.set()
+        """Let commands pass without a boot; a station that is not commissioned gets what it may get while Pending."""
+        if self._is_commissioned:
+            self._open.set()
         self._decided.set()
 
     def spoke(self) -> None:
@@ -80,6 +82,7 @@ class BootGate:
             self._open.clear()
             self._decided.set()
         else:
+            self._is_commissioned = True
             self._asked.clear()
             self.give_way()
 

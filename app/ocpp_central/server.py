@@ -244,6 +244,7 @@ class Central:
             welcome.dialect,
             self._shared,
             needs_boot=welcome.station.needs_boot,
+            is_commissioned=welcome.station.is_commissioned,
             certificate_serial=welcome.station.certificate_serial,
         )
         try:

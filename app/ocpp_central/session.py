@@ -50,6 +50,7 @@ class Session:
         shared: Shared,
         *,
         needs_boot: bool,
+        is_commissioned: bool = True,
         certificate_serial: str | None = None,
     ) -> None:
         self.station_id = station_id
@@ -57,7 +58,7 @@ class Session:
         self._dialect = dialect
         self._shared = shared
         self._clock = shared.transactions.clock
-        self._gate = BootGate(needs_boot=needs_boot)
+        self._gate = BootGate(needs_boot=needs_boot, is_commissioned=is_commissioned)
         self._frames = shared.frame_log.of(station_id)
         self._calls = StationCalls(self._send_call, self._clock, shared.options.call_timeout_s)
         self._reader = Reader(socket, self._calls, self._frames, self._clock, shared.options, self._count)

@@ -75,7 +75,7 @@ async def _decide(tx: Tx, knock: Knock, station: StationRow | None, organisation
     if station.target_profile is not None and used_profile >= station.target_profile:
         await _raise_profile(tx, station)
     serial = proof.common_name if is_certified else None
-    return StationAdmitted(station.station_id, station.dialect, station.needs_boot, serial)
+    return StationAdmitted(station.station_id, station.dialect, station.needs_boot, serial, station.is_commissioned)
 
 
 def _is_certified(station: StationRow, proof: Proof, organisation: str | None) -> bool:

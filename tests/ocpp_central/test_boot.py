@@ -6,7 +6,7 @@ import pytest
 from charger import plugged
 from rows import add_station
 
-from app.domain.commands import ApplyProfile, Profile, ProfilePurpose, RateUnit, Reboot
+from app.domain.commands import ApplyProfile, Profile, ProfilePurpose, RateUnit, Reboot, StartSession, Trigger
 from app.domain.facts import BootStatus
 from app.ocpp_central.boot import BootGate
 
@@ -123,3 +123,12 @@ async def test_a_pending_station_is_not_given_limits_nor_opened_by_what_it_says(
     assert not gate.is_open
     assert await gate.lets(LIMIT) is False
     assert await gate.lets(Reboot()) is True
+
+
+async def test_a_station_that_is_not_commissioned_gets_no_remote_start_even_if_its_boot_never_comes():
+    gate = BootGate(needs_boot=True, is_commissioned=False)
+    gate.give_way()
+    assert not await gate.lets(StartSession(1, "CARD-1", 1))
+    assert not await gate.lets_action("RemoteStopTransaction")
+    assert await gate.lets(Trigger("boot"))
+    assert not gate.is_open
