@@ -25,6 +25,7 @@ async def add_site(tx: Tx, site_id: str = "north", **changes) -> SiteRow:
         "limit_w": 30_000.0,
         "margin_w": 0.0,
         "reserve_w": 0.0,
+        "surprised_count": 0,
         "voltage_v": 200.0,
         "safe_current_a": 6.0,
         "min_current_a": 6.0,

@@ -13,8 +13,10 @@ class LimitEntry:
     """One SetChargingProfile intent. It exists before its bytes leave (rule R1).
 
     `power_w` holds from `intended_at` until `ends_at` (the lease's end in the ledger), then the EVSE's safe power.
-    `accepted_at` is when the station's acknowledgement came back, None while unknown. An intent that the station
-    refused with a proper answer is `refused`, and never was in force; errors and timeouts leave it unknown (rule R5).
+    `lease_ends_at` is when it ends by the station's own clock, as far as that is right (None: with `ends_at`).
+    `taken_at` is when a socket took it. `accepted_at` is when the station's acknowledgement came back, None while
+    unknown; `failed_at` when waiting for it ended in an error, a timeout or a hang-up, which leaves it unknown (rule
+    R5). An intent that the station refused with a proper answer is `is_refused`, and never was in force.
     """
 
     order_no: int
@@ -24,6 +26,15 @@ class LimitEntry:
     ends_at: datetime
     accepted_at: datetime | None = None
     is_refused: bool = False
+    session_id: str = ""
+    lease_ends_at: datetime | None = None
+    taken_at: datetime | None = None
+    failed_at: datetime | None = None
+    refused_at: datetime | None = None
+
+    def is_in_force_at(self, now: datetime) -> bool:
+        """Whether, by what the station said and the time, its lease holds."""
+        return self.accepted_at is not None and now < (self.lease_ends_at or self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class LimitIntent:
     evse_id: int
     session_id: str
     power_w: float
+    lease_ends_at: datetime
     ends_at: datetime
     reason: str
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.commands import RateUnit
 from app.domain.intervals import Interval
+from app.domain.wiring import Feeder, Wiring
 
 
 class IntentSource(StrEnum):
@@ -18,7 +20,11 @@ class IntentSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SiteSpec:
-    """The site's constants. All cars together stay under `limit_w` − `margin_w` − `reserve_w` (uncontrolled load).
+    """The site's constants. All cars together stay under `limit_w` − `margin_w` − uncontrolled load (`reserve_w`).
+
+    `feeders` is the electrical tree below the site. `surprised_count` is k: at every node so many stations may forget
+    or ignore their limits at once without a violation. `low_voltage_share` is the lowest voltage over the nominal one.
+    `rise_w` is the site's ΔB (see `Feeder`). `demand_target_w` is the contract's 30-minute mean, None without one.
 
     `lease` is how long a limit holds without renewal, `settle` how long after an acknowledgement headroom is freed,
     `departure_buffer` how early the planner wants cars done where that is free.
@@ -32,11 +38,12 @@ class SiteSpec:
     lease: timedelta = timedelta(minutes=10)
     settle: timedelta = timedelta(seconds=12)
     departure_buffer: timedelta = timedelta(minutes=30)
-
-    @property
-    def available_w(self) -> float:
-        """What all EVSEs together may be allowed."""
-        return max(0.0, self.limit_w - self.margin_w - self.reserve_w)
+    feeders: tuple[Feeder, ...] = ()
+    surprised_count: int = 0
+    voltage_v: float = 200.0
+    low_voltage_share: float = 0.9
+    rise_w: float | None = None
+    demand_target_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,12 @@ class EvseSpec:
     `w_per_a` is the power of one ampere per phase; `min_power_w` the smallest usable power (6 A for AC);
     `safe_power_w` what its default profile allows without a controller; `is_verified` whether that is proven, and
     `verified_at` since when (the car may need SETTLE to come down to it); `is_online` whether a socket of its station
-    is up; `is_controllable` whether it can hold a lease, without which it gets nothing above its safe power (site-limit
-    rule R6).
+    is up; `is_controllable` whether it can hold a lease and does what it is told, without which it gets nothing above
+    its safe power (site-limit rule R6).
+
+    `feeder_id` is the feeder that it hangs at (None: the site), `wiring` the line conductors it uses there. A limit
+    sent in W (`rate_unit`) bounds the current of a phase only at the lowest voltage on `least_phase_count` phases.
+    `lease_slack` is how much later than meant its leases may end: its clock's offset and the delay of applying.
     """
 
     evse_id: int
@@ -62,6 +73,11 @@ class EvseSpec:
     is_online: bool
     is_controllable: bool = True
     verified_at: datetime | None = None
+    feeder_id: str | None = None
+    wiring: Wiring = Wiring.UNKNOWN
+    rate_unit: RateUnit = RateUnit.A
+    least_phase_count: int = 1
+    lease_slack: timedelta = timedelta(seconds=30)
 
     @property
     def is_ready(self) -> bool:

@@ -7,20 +7,22 @@ R7 everything is read from the database each time, R8 unproven defaults count as
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import assert_never
+from datetime import datetime
 
 from sqlalchemy import select
 
 from app.bus.subjects import site_changed, site_limits, station_orders
-from app.domain.commands import Accepted, Outcome, RateUnit, Rejected, Unsupported
+from app.domain.commands import Outcome, RateUnit, Rejected, Unsupported
 from app.domain.errors import NotFound
-from app.domain.limits import EvseLedger, LimitEntry, LimitIntent, LimitOrder
+from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.operations.transaction import Tx
-from app.scheduling.allocation import Target, allocate
-from app.scheduling.ledger import LEASE_SLACK, open_entries
+from app.scheduling.allocation import allocate
+from app.scheduling.feeders import grid_of
+from app.scheduling.ledger import open_entries
+from app.scheduling.orders import Aims, Wanted, aims, ledgers_of, settled, settled_at, taken
 from app.store.base import stored_text
+from app.store.electrical import feeders_of
 from app.store.plan import (
     DesiredLimitRow,
     LimitRow,
@@ -35,8 +37,6 @@ from app.store.site import SiteRow, lock_site
 from app.store.specs import evse_spec, read_site, site_spec
 from app.store.station import EvseRow, StationRow, lock_evses
 
-RETRY_PAUSE = timedelta(seconds=15)
-ANSWER_OVERDUE = timedelta(minutes=2)
 SAME_W = 1.0
 
 
@@ -57,20 +57,20 @@ async def allocate_site(tx: Tx, site_id: str) -> datetime:
     """
     await lock_site(tx.session, site_id)
     row, pairs = await read_site(tx.session, site_id)
-    site, evses = site_spec(row), [spec for _, spec in pairs]
+    site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
-    rows = await open_limits(tx.session, site_id)
-    ledgers = {evse.evse_id: ledger_of(evse, rows, tx.now, site.settle) for evse in evses}
-    targets, retry_at = await _targets(tx, site, rows)
-    retry_at += [at for evse in evses if (at := settled_at(evse, site.settle)) is not None and at > tx.now]
-    allocation = allocate(site, evses, ledgers, targets, tx.now)
+    entries = [entry_of(row) for row in await open_limits(tx.session, site_id)]
+    ledgers = ledgers_of(evses, entries, tx.now, site.settle)
+    aimed = await _aims(tx, site, entries)
+    allocation = allocate(site, evses, ledgers, aimed.targets, grid_of(site, evses), tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
-    await close_limits(tx.session, [row.order_no for row in rows if row.order_no not in still_open])
+    await close_limits(tx.session, [entry.order_no for entry in entries if entry.order_no not in still_open])
     await _write(tx, allocation.intents)
     stations = {evse.evse_id: evse.station_id for evse in evses}
     for intent in allocation.intents:
         tx.ring(station_orders(stations[intent.evse_id]))
-    return min([allocation.wake_at, *retry_at])
+    settling = [at for evse in evses if (at := settled_at(evse, site.settle)) is not None and at > tx.now]
+    return min([allocation.wake_at, *aimed.retry_at, *settling])
 
 
 async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
@@ -79,23 +79,8 @@ async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
     await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
 
 
-def ledger_of(evse: EvseSpec, rows: Sequence[LimitRow], now: datetime, settle: timedelta) -> EvseLedger:
-    """Return what may be in force at an EVSE, from its site's open entries.
-
-    A default that was just proven counts only after SETTLE: until then the car may still come down (rule R4).
-    """
-    entries = tuple(_entry(row) for row in rows if row.evse_id == evse.evse_id)
-    settles_at = settled_at(evse, settle)
-    default_w = evse.safe_power_w if settles_at is not None and now >= settles_at else None
-    return EvseLedger(evse.evse_id, evse.nameplate_w, default_w, entries)
-
-
-def settled_at(evse: EvseSpec, settle: timedelta) -> datetime | None:
-    """Return from when on the EVSE's proven default counts; None while it is not proven."""
-    return None if evse.verified_at is None else evse.verified_at + settle
-
-
-def _entry(row: LimitRow) -> LimitEntry:
+def entry_of(row: LimitRow) -> LimitEntry:
+    """Return an entry of the ledger as a value. One that provably never left counts as refused."""
     return LimitEntry(
         order_no=row.order_no,
         evse_id=row.evse_id,
@@ -103,52 +88,20 @@ def _entry(row: LimitRow) -> LimitEntry:
         intended_at=row.intended_at,
         ends_at=row.ends_at,
         accepted_at=row.outcome_at if row.outcome == "accepted" else None,
-        is_refused=row.outcome == "refused",
+        is_refused=row.outcome in {"refused", "unsent"},
+        session_id=str(row.session_id),
+        lease_ends_at=row.lease_ends_at,
+        taken_at=row.taken_at,
+        failed_at=row.outcome_at if row.outcome == "unknown" else None,
+        refused_at=row.outcome_at if row.outcome == "refused" else None,
     )
 
 
-async def _targets(tx: Tx, site: SiteSpec, rows: Sequence[LimitRow]) -> tuple[dict[int, Target], list[datetime]]:
-    """Return what is wanted where, and when EVSEs that failed to take an order may be tried again."""
+async def _aims(tx: Tx, site: SiteSpec, entries: Sequence[LimitEntry]) -> Aims:
     desired = await desired_limits(tx.session, site.site_id)
     newest = await newest_limits(tx.session, [each.session_id for each in desired])
-    targets: dict[int, Target] = {}
-    retry_at: list[datetime] = []
-    for each in desired:
-        last = newest.get(each.session_id)
-        pause_until_at = _pause_until_at(last, each.target_w)
-        is_paused = pause_until_at is not None and pause_until_at > tx.now
-        if is_paused and pause_until_at is not None:
-            retry_at.append(pause_until_at)
-        targets[each.evse_id] = Target(
-            evse_id=each.evse_id,
-            session_id=str(each.session_id),
-            target_w=each.target_w,
-            accepted=_in_force(each.session_id, rows, tx.now),
-            in_flight=is_paused,
-        )
-    return targets, retry_at
-
-
-def _pause_until_at(last: LimitRow | None, target_w: float) -> datetime | None:
-    """Return until when an EVSE is left alone: while an answer is due, and a little after a failure.
-
-    A further reduction does not wait for the end of a pause after a failure.
-    """
-    if last is None or last.outcome in ("accepted", "unsent"):
-        return None
-    if last.outcome is None:
-        return (last.taken_at or last.intended_at) + ANSWER_OVERDUE
-    is_reduction = target_w < last.power_w
-    return None if is_reduction or last.outcome_at is None else last.outcome_at + RETRY_PAUSE
-
-
-def _in_force(session_id: uuid.UUID, rows: Sequence[LimitRow], now: datetime) -> LimitEntry | None:
-    """Return the session's newest accepted entry while its lease runs at the station.
-
-    An older one is never in force again, even where (of the raw door) its own end lies later.
-    """
-    accepted = [row for row in rows if row.session_id == session_id and row.outcome == "accepted"]
-    return _entry(accepted[-1]) if accepted and accepted[-1].ends_at - LEASE_SLACK > now else None
+    wanted = [Wanted(each.evse_id, str(each.session_id), each.target_w) for each in desired]
+    return aims(wanted, entries, {str(key): entry_of(row) for key, row in newest.items()}, tx.now)
 
 
 async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:
@@ -164,6 +117,7 @@ async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:
                 power_w=intent.power_w,
                 reason=intent.reason,
                 intended_at=tx.now,
+                lease_ends_at=intent.lease_ends_at,
                 ends_at=intent.ends_at,
                 is_closed=False,
             )
@@ -178,15 +132,17 @@ async def take_orders(tx: Tx, station_id: str) -> tuple[LimitOrder, ...]:
     over are closed as never sent.
     """
     site, station = await _place(tx, station_id)
-    newest: dict[int, LimitOrder] = {}
-    for row, evse, charging in await untaken_limits(tx.session, station_id):
-        is_useful = charging.ended_at is None and row.ends_at - LEASE_SLACK > tx.now
-        if evse.evse_id in newest or not is_useful:
-            row.outcome, row.outcome_at, row.is_closed = "unsent", tx.now, True
-            continue
+    untaken = {found[0].order_no: found for found in await untaken_limits(tx.session, station_id)}
+    running = {evse.evse_id: str(each.session_id) for _, evse, each in untaken.values() if each.ended_at is None}
+    entries = taken([entry_of(row) for row, _, _ in untaken.values()], running, tx.now)
+    orders = []
+    for entry in entries:
+        row, evse, charging = untaken.pop(entry.order_no)
         row.taken_at = tx.now
-        newest[evse.evse_id] = _order(row, evse_spec(evse, station, site), charging.station_ref)
-    return tuple(sorted(newest.values(), key=lambda order: order.evse_number))
+        orders.append(_order(row, evse_spec(evse, station, site), charging.station_ref))
+    for row, _, _ in untaken.values():
+        row.outcome, row.outcome_at, row.is_closed = "unsent", tx.now, True
+    return tuple(sorted(orders, key=lambda order: order.evse_number))
 
 
 def _order(row: LimitRow, evse: EvseSpec, station_ref: str) -> LimitOrder:
@@ -198,7 +154,7 @@ def _order(row: LimitRow, evse: EvseSpec, station_ref: str) -> LimitOrder:
         power_w=row.power_w,
         safe_power_w=evse.safe_power_w,
         intended_at=row.intended_at,
-        lease_ends_at=row.ends_at - LEASE_SLACK,
+        lease_ends_at=row.lease_ends_at or row.ends_at,
         w_per_a=evse.w_per_a,
         phase_count=evse.phase_count,
     )
@@ -210,18 +166,16 @@ async def record_outcome(tx: Tx, order_no: int, outcome: Outcome | None) -> None
     A late answer replaces "unknown"; a second answer changes nothing.
     """
     row = await tx.session.get(LimitRow, order_no, with_for_update=True, populate_existing=True)
-    if row is None or row.outcome in ("accepted", "refused", "unsent"):
+    if row is None:
         return
-    match outcome:
-        case None:
-            row.outcome = "unknown"
-        case Accepted():
-            row.outcome = "accepted"
-        case Rejected(reason) | Unsupported(reason):
-            row.outcome, row.outcome_detail, row.is_closed = "refused", stored_text(reason, 200), True
-        case _:
-            assert_never(outcome)
+    before = entry_of(row)
+    after = settled(before, outcome, tx.now)
+    if after is before:
+        return
     row.outcome_at = tx.now
+    row.outcome = "accepted" if after.accepted_at else "refused" if after.is_refused else "unknown"
+    if isinstance(outcome, Rejected | Unsupported):
+        row.outcome_detail, row.is_closed = stored_text(outcome.reason, 200), True
     if row.outcome == "accepted" and row.reason == "renew" and await _is_as_desired(tx, row):
         return
     site_id = select(StationRow.site_id).join(EvseRow, EvseRow.station_id == StationRow.station_id)

@@ -15,8 +15,11 @@ from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
 from app.operations import limits
 from app.operations.transaction import Tx
+from app.scheduling.feeders import grid_of
 from app.scheduling.gate import Barred, Let, judge
+from app.scheduling.orders import ledgers_of
 from app.store import station_queries
+from app.store.electrical import feeders_of
 from app.store.plan import LimitRow, drop_untaken, open_limits
 from app.store.site import lock_site
 from app.store.specs import read_site, site_spec
@@ -68,11 +71,11 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     """Return what has to be written before these changes are sent; raises CommandRefused. The site is locked."""
     site_row, pairs = await read_site(tx.session, station.site_id)
     evses = [spec for _, spec in pairs]
-    rows = await open_limits(tx.session, station.site_id)
-    site = site_spec(site_row)
-    ledgers = {evse.evse_id: limits.ledger_of(evse, rows, tx.now, site.settle) for evse in evses}
+    entries = [limits.entry_of(row) for row in await open_limits(tx.session, station.site_id)]
+    site = site_spec(site_row, await feeders_of(tx.session, station.site_id))
+    ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     busy = await station_queries.running_sessions(tx.session, [evse.evse_id for evse in evses])
-    verdict = judge(site, evses, ledgers, busy, station.station_id, changes, tx.now)
+    verdict = judge(site, evses, ledgers, busy, grid_of(site, evses), station.station_id, changes, tx.now)
     if isinstance(verdict, Barred):
         raise CommandRefused(_advice(verdict), missing_w=verdict.missing_w)
     return verdict

@@ -17,6 +17,7 @@ from app.domain.intervals import MARKET_SLOT, Interval, market_slot_start
 from app.domain.plan import ChargingPlan, PlanLine
 from app.domain.snapshot import Demand, SiteSnapshot
 from app.domain.units import energy_wh, mean_power_w
+from app.scheduling.feeders import grid_of
 
 LONGEST_BLOCK_SLOTS = 6
 
@@ -73,7 +74,7 @@ def _room_w(snapshot: SiteSnapshot) -> float:
         for evse in snapshot.evses
         if evse.evse_id not in busy
     )
-    return max(0.0, snapshot.site.available_w - idle_w)
+    return max(0.0, grid_of(snapshot.site, snapshot.evses).capacity_w() - idle_w)
 
 
 def _market_slots(now: datetime, ends_at: datetime, zone: ZoneInfo) -> Iterator[Interval]:

@@ -12,6 +12,7 @@ from app.domain.commands import RateUnit
 from app.domain.limits import EvseLedger
 from app.domain.raw import ChangeKind, LimitChange
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.scheduling.feeders import Grid, RowKey
 from app.scheduling.ledger import possible_w
 
 ROUNDING_W = 1e-6
@@ -35,10 +36,15 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The call must not be sent. `missing_w` is how much room the site lacks, None where room is not the reason."""
+    """The call must not be sent.
+
+    `missing_w` is how much room is lacking at the tightest place, None where room is not the reason; `row` is that
+    place, with A as W at the nominal voltage.
+    """
 
     reason: str
     missing_w: float | None = None
+    row: RowKey = (None, None)
 
 
 def judge(
@@ -46,6 +52,7 @@ def judge(
     evses: Sequence[EvseSpec],
     ledgers: Mapping[int, EvseLedger],
     busy: Collection[int],
+    grid: Grid,
     station_id: str,
     changes: Sequence[LimitChange],
     now: datetime,
@@ -69,10 +76,29 @@ def judge(
             after[evse.evse_id] = max(after[evse.evse_id], entries[evse.evse_id])
         elif reason := _why_unsafe(change, touched):
             return Barred(reason)
-    missing_w = sum(after.values()) - max(site.available_w, sum(before.values()))
-    if missing_w > ROUNDING_W:
-        return Barred("the site has no room for it", missing_w)
+    if missing := _missing_w(site, grid, before, after):
+        row = max(missing, key=lambda each: missing[each])
+        return Barred(f"{_place(row)} has no room for it", missing[row], row)
     return Let(tuple(Entry(*each) for each in sorted(entries.items())), tuple(sorted(unproven)))
+
+
+def _missing_w(
+    site: SiteSpec, grid: Grid, before_w: Mapping[int, float], after_w: Mapping[int, float]
+) -> dict[RowKey, float]:
+    """Return where how much is missing with `after_w`; a row that it does not load further is no obstacle."""
+    missing: dict[RowKey, float] = {}
+    for row, load_before, load_after in zip(grid.rows, grid.loads(before_w), grid.loads(after_w), strict=True):
+        excess = load_after - max(row.capacity, load_before)
+        if excess > ROUNDING_W:
+            missing[row.key] = excess if row.key[1] is None else excess * site.voltage_v
+    return missing
+
+
+def _place(row: RowKey) -> str:
+    feeder_id, conductor = row
+    if feeder_id is None:
+        return "the site"
+    return f"feeder {feeder_id}" + ("" if conductor is None else f" ({conductor})")
 
 
 def change_w(change: LimitChange, evse: EvseSpec) -> float:

@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 
 from app.domain.limits import EvseLedger, LimitEntry
 
-LEASE_SLACK = timedelta(seconds=30)
-
 
 def base_w(evse: EvseLedger) -> float:
     """Return what the EVSE may draw without any lease: its verified default, else its nameplate."""

@@ -12,6 +12,7 @@ from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot, floor_slot, slo
 from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
 from app.domain.snapshot import Demand, ExpectedDemand, SiteSnapshot
 from app.domain.units import energy_wh, mean_power_w
+from app.scheduling.feeders import grid_of
 from app.scheduling.flow import UNMET_COST, CarArc, Problem, Solution, Supply, solve
 from app.scheduling.rounding import Wish, round_targets
 
@@ -129,7 +130,7 @@ def _above_defaults_w(snapshot: SiteSnapshot, *, free: bool) -> float:
         for evse in snapshot.evses
         if free or evse.evse_id not in plugged_in
     )
-    return max(0.0, snapshot.site.available_w - reserved_w)
+    return max(0.0, grid_of(snapshot.site, snapshot.evses).capacity_w() - reserved_w)
 
 
 def _problem(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,6 +62,8 @@ class LimitRow(Base):
 
     `outcome` is None while nothing is known, else accepted, refused, unknown (error, timeout, hang-up) or unsent (never
     handed to a socket, provably). `is_closed` marks entries that can no longer be in force (kept as history).
+    `lease_ends_at` is when the lease ends by the station's clock (None: of the raw door), `ends_at` until when the
+    ledger counts it. `term` is the leadership under which it was written (rule R9).
     """
 
     __tablename__ = "limit_entry"
@@ -77,12 +80,14 @@ class LimitRow(Base):
     power_w: Mapped[float]
     reason: Mapped[str] = mapped_column(String(64))
     intended_at: Mapped[datetime]
+    lease_ends_at: Mapped[datetime | None]
     ends_at: Mapped[datetime]
     taken_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     outcome_detail: Mapped[str | None] = mapped_column(String(200))
     outcome_at: Mapped[datetime | None]
     is_closed: Mapped[bool] = mapped_column(default=False)
+    term: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
 
 async def open_limits(session: AsyncSession, site_id: str) -> Sequence[LimitRow]:
@@ -160,7 +165,8 @@ async def end_leases(session: AsyncSession, session_id: uuid.UUID, now: datetime
     """
     await drop_untaken(session, LimitRow.session_id == session_id, now)
     running = update(LimitRow).where(LimitRow.session_id == session_id, ~LimitRow.is_closed)
-    await session.execute(running.where(LimitRow.outcome == "accepted", LimitRow.ends_at > now).values(ends_at=now))
+    in_force = running.where(LimitRow.outcome == "accepted", LimitRow.ends_at > now)
+    await session.execute(in_force.values(ends_at=now, lease_ends_at=now))
     latest_at = now + LONGEST_ON_THE_WAY
     await session.execute(running.where(LimitRow.ends_at > latest_at).values(ends_at=latest_at))
 

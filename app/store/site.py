@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, func, select
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTERVAL
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTERVAL, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,13 +13,15 @@ from app.store.base import Base
 
 
 class SiteRow(Base):
-    """One car park behind one limit."""
+    """One car park behind one limit; the root of its electrical tree. See `app.domain.snapshot.SiteSpec`."""
 
     __tablename__ = "site"
     __table_args__ = (
         CheckConstraint("limit_w > 0 AND margin_w >= 0 AND reserve_w >= 0", name="limits"),
         CheckConstraint("margin_w + reserve_w < limit_w", name="room"),
         CheckConstraint("safe_current_a >= 0 AND voltage_v > 0", name="electrical"),
+        CheckConstraint("surprised_count >= 0 AND low_voltage_share > 0 AND low_voltage_share <= 1", name="surprises"),
+        CheckConstraint("rise_w >= 0 AND demand_target_w > 0", name="targets"),
     )
 
     site_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -33,10 +36,18 @@ class SiteRow(Base):
     default_need_wh: Mapped[float] = mapped_column(default=12_000.0)
     default_stay: Mapped[timedelta] = mapped_column(INTERVAL, default=timedelta(hours=8))
     created_at: Mapped[datetime]
+    surprised_count: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    low_voltage_share: Mapped[float] = mapped_column(default=0.9, server_default=text("0.9"))
+    rise_w: Mapped[float | None]
+    demand_target_w: Mapped[float | None]
 
 
 class SiteReadingRow(Base):
-    """The site meter: what the sun gave and what the building took, as means until `at`."""
+    """The site meter: what the sun gave and what the building took, as means until `at`.
+
+    `grid_w` is the power drawn from the grid by everything together, cars included (negative: fed in), None where it
+    is not measured. `loads` are uncontrolled loads below the site: `{feeder: {"w": …, "L1": A, "L2": A, "L3": A}}`.
+    """
 
     __tablename__ = "site_reading"
     __table_args__ = (CheckConstraint("pv_w >= 0 AND building_w >= 0", name="positive"),)
@@ -46,6 +57,8 @@ class SiteReadingRow(Base):
     pv_w: Mapped[float]
     building_w: Mapped[float]
     received_at: Mapped[datetime]
+    grid_w: Mapped[float | None]
+    loads: Mapped[Any] = mapped_column(JSONB, default=None, nullable=True)
 
 
 class ForecastRow(Base):

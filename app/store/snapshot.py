@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.facts import Activity
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot
 from app.domain.snapshot import Demand, EvseSpec, ExpectedDemand, IntentSource, SiteSnapshot, SurplusSlot
-from app.scheduling.ledger import LEASE_SLACK
 from app.scheduling.surplus import expected_surplus, measured_surplus_w
 from app.store.driver import BookingRow, VehicleRow
+from app.store.electrical import feeders_of
 from app.store.plan import LimitRow, accepted_limits
 from app.store.session import SessionRow, replayed_sessions, running_sessions_of_site
 from app.store.site import newest_forecast_row, readings_since
@@ -68,7 +68,7 @@ async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> S
     expected = await _expected(session, site_id, {spec.evse_id: spec for _, spec in pairs}, now)
     surplus, measured_w = await _surplus(session, site_id, now, _until_at(demands, expected, now))
     return SiteSnapshot(
-        site=site_spec(site),
+        site=site_spec(site, await feeders_of(session, site_id)),
         evses=tuple(spec for _, spec in pairs),
         demands=tuple(demands),
         expected=expected,
@@ -135,7 +135,7 @@ def limit_history(rows: Sequence[LimitRow], now: datetime) -> LimitHistory:
             switched_at = after.outcome_at
     if rows and rows[0].power_w == 0 and switched_at is None:
         switched_at = rows[0].outcome_at
-    if not rows or rows[-1].ends_at - LEASE_SLACK <= now:
+    if not rows or (rows[-1].lease_ends_at or rows[-1].ends_at) <= now:
         return LimitHistory(switched_at=switched_at)
     newest_w, floor_w, since_at = rows[-1].power_w, rows[-1].power_w, rows[-1].outcome_at
     for row in reversed(rows):

@@ -1,21 +1,36 @@
 """Rows of sites and EVSEs as the values that the pure rooms take."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.commands import RateUnit
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.domain.wiring import Feeder, Wiring
 from app.store.base import among
 from app.store.site import SiteRow
 from app.store.station import EvseRow, StationRow, evses_of_site
 
+LEASE_SLACK = timedelta(seconds=30)
 
-def site_spec(row: SiteRow) -> SiteSpec:
-    """Return the site's constants."""
+
+def site_spec(row: SiteRow, feeders: Sequence[Feeder] = ()) -> SiteSpec:
+    """Return the site's constants, with its electrical tree."""
     return SiteSpec(
-        site_id=row.site_id, zone=row.zone, limit_w=row.limit_w, margin_w=row.margin_w, reserve_w=row.reserve_w
+        site_id=row.site_id,
+        zone=row.zone,
+        limit_w=row.limit_w,
+        margin_w=row.margin_w,
+        reserve_w=row.reserve_w,
+        feeders=tuple(feeders),
+        surprised_count=row.surprised_count,
+        voltage_v=row.voltage_v,
+        low_voltage_share=row.low_voltage_share,
+        rise_w=row.rise_w,
+        demand_target_w=row.demand_target_w,
     )
 
 
@@ -23,19 +38,24 @@ def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
     """Return an EVSE's electrical facts at the site's nominal voltage."""
     w_per_a = site.voltage_v * evse.phase_count
     nameplate_w = evse.max_current_a * w_per_a
+    min_current_a = site.min_current_a if evse.min_current_a is None else evse.min_current_a
     return EvseSpec(
         evse_id=evse.evse_id,
         station_id=evse.station_id,
         evse_number=evse.evse_number,
         nameplate_w=nameplate_w,
-        min_power_w=min(site.min_current_a * w_per_a, nameplate_w),
+        min_power_w=min(min_current_a * w_per_a, nameplate_w),
         safe_power_w=min(site.safe_current_a * w_per_a, nameplate_w),
         w_per_a=w_per_a,
         phase_count=evse.phase_count,
         is_verified=evse.default_verified_at is not None,
         is_online=station.connection_id is not None,
-        is_controllable=station.takes_leases,
+        is_controllable=station.takes_leases and evse.distrusted_at is None,
         verified_at=evse.default_verified_at,
+        feeder_id=evse.feeder_id,
+        wiring=Wiring(evse.wiring),
+        rate_unit=RateUnit(station.rate_unit),
+        lease_slack=LEASE_SLACK if station.lease_slack is None else max(LEASE_SLACK, station.lease_slack),
     )
 
 

@@ -1,7 +1,7 @@
 """Stations, their EVSEs, strangers that knocked, quarantined messages."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import INTERVAL, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -46,7 +46,8 @@ class StationRow(Base):
 
     `security_profile` is the lowest that is let in, `target_profile` the one it is being raised to (None: none). The
     `pending_` key is one that was sent to the station and not used by it yet. `expected_serial` is the serial number
-    that its certificate has to carry (profile 3).
+    that its certificate has to carry (profile 3). `lease_slack` is how much later than meant its leases were seen to
+    end (its clock's offset and the delay of applying), None while it was not measured.
     """
 
     __tablename__ = "station"
@@ -72,6 +73,7 @@ class StationRow(Base):
     needs_boot: Mapped[bool] = mapped_column(default=True)
     rate_unit: Mapped[str] = mapped_column(String(1), default="A")
     takes_leases: Mapped[bool] = mapped_column(default=True, server_default=true())
+    lease_slack: Mapped[timedelta | None] = mapped_column(INTERVAL)
     local_list_version: Mapped[int | None]
     vendor: Mapped[str | None] = mapped_column(String(100))
     model: Mapped[str | None] = mapped_column(String(100))
@@ -86,7 +88,12 @@ class StationRow(Base):
 
 
 class EvseRow(Base):
-    """One EVSE: electrical facts, what it last reported and whether its default profile is verified."""
+    """One EVSE: electrical facts, what it last reported and whether its default profile is verified.
+
+    `feeder_id` is the site's feeder that it hangs at (None: the site), `wiring` a `Wiring`, `min_current_a` the
+    smallest usable current (None: the site's). `verified_as` is what the default was proven for: serial, firmware and
+    configuration. `distrusted_at` is since when it is known not to do what it is told, and `distrusted_for` why.
+    """
 
     __tablename__ = "evse"
     __table_args__ = (
@@ -107,6 +114,12 @@ class EvseRow(Base):
     power_w: Mapped[float | None]
     metered_at: Mapped[datetime | None]
     default_verified_at: Mapped[datetime | None]
+    feeder_id: Mapped[str | None] = mapped_column(String(48))
+    wiring: Mapped[str] = mapped_column(String(16), default="unknown", server_default=text("'unknown'"))
+    min_current_a: Mapped[float | None]
+    verified_as: Mapped[str | None] = mapped_column(String(64))
+    distrusted_at: Mapped[datetime | None]
+    distrusted_for: Mapped[str | None] = mapped_column(String(200))
 
 
 class StrangerRow(Base):

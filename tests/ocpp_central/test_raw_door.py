@@ -14,6 +14,7 @@ from app.domain.errors import CommandRefused, Invalid, NotFound, StationFault, S
 from app.domain.raw import RawCall
 from app.operations import limits
 from app.scheduling.ledger import possible_w
+from app.scheduling.orders import ledgers_of
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
 from app.store.site import SiteRow
@@ -154,12 +155,12 @@ class Door:
         """What the ledger counts at an EVSE of this station."""
         async with self.transactions() as tx:
             site_row, pairs = await read_site(tx.session, "north")
-            rows = await limits.open_limits(tx.session, "north")
+            entries = [limits.entry_of(row) for row in await limits.open_limits(tx.session, "north")]
             (spec,) = [
                 spec for _, spec in pairs if (spec.station_id, spec.evse_number) == (self.words.identity, evse_number)
             ]
             settle = site_spec(site_row).settle
-            return possible_w(limits.ledger_of(spec, rows, tx.now, settle), tx.now, settle)
+            return possible_w(ledgers_of([spec], entries, tx.now, settle)[spec.evse_id], tx.now, settle)
 
     async def verified(self):
         async with self.transactions() as tx:

@@ -60,11 +60,11 @@ def test_no_increase_leads_above_the_site_limit(park):
     charging, _, _ = fleet(park)
     offered = offer(park, charging, NOW)
     for slot in offered.slots:
-        assert slot.increase_w == 0 or slot.baseline_w + slot.increase_w <= park.site.available_w + 1
+        assert slot.increase_w == 0 or slot.baseline_w + slot.increase_w <= park.site.limit_w + 1
     for block in offered.blocks:
         inside = [slot for slot in offered.slots if block.interval.overlap(slot.interval) > timedelta(0)]
         top_w = max(slot.baseline_w for slot in inside)
-        assert block.increase_w == 0 or top_w + block.increase_w <= park.site.available_w + 1
+        assert block.increase_w == 0 or top_w + block.increase_w <= park.site.limit_w + 1
 
 
 def test_slots_are_half_hours_of_the_sites_zone_without_gaps():

@@ -35,7 +35,7 @@ def test_the_plan_never_exceeds_the_site_or_an_evse_even_with_everybody_at_least
     caps = {each.session_id: each.max_power_w for each in park.demands}
     for number in range(len(charging.slots)):
         held_w = sum(max(line.power_w[number], 1200.0) for line in charging.lines)
-        assert held_w <= park.site.available_w + 1
+        assert held_w <= park.site.limit_w + 1
         for line in charging.lines:
             assert line.power_w[number] <= caps[line.session_id] + 1e-6
 
@@ -45,7 +45,7 @@ def test_the_plan_never_exceeds_the_site_or_an_evse_even_with_everybody_at_least
 def test_targets_are_zero_or_at_least_six_ampere_and_fit_the_site(park):
     charging = plan(park, NOW)
     assert all(line.target_w == 0 or 1200.0 <= line.target_w <= 6000.0 for line in charging.lines)
-    assert sum(max(line.target_w, 1200.0) for line in charging.lines) <= park.site.available_w + 2
+    assert sum(max(line.target_w, 1200.0) for line in charging.lines) <= park.site.limit_w + 2
 
 
 @RELAXED

@@ -13,6 +13,7 @@ from app.domain.snapshot import EvseSpec, SiteSpec
 from app.scheduling import allocation as allocation_module
 from app.scheduling import ledger
 from app.scheduling.allocation import Target, allocate
+from app.scheduling.feeders import grid_of
 
 NAMEPLATE_W, SAFE_W = 6000.0, 1200.0
 START_AT = datetime(2026, 4, 1, tzinfo=UTC)
@@ -28,6 +29,7 @@ class Park:
             EvseSpec(number, f"s{number}", 1, NAMEPLATE_W, SAFE_W, SAFE_W, 200.0, 1, True, True)
             for number in range(1, evses + 1)
         )
+        self.grid = grid_of(self.site, self.specs)
         self.chance = chance
         self.now = START_AT
         self.entries: dict[int, list[LimitEntry]] = {spec.evse_id: [] for spec in self.specs}
@@ -40,20 +42,23 @@ class Park:
         self.raised = 0
 
     def target(self, evse_id: int, target_w: float) -> Target:
-        accepted = [
-            entry
-            for entry in self.entries[evse_id]
-            if entry.accepted_at is not None and entry.ends_at - ledger.LEASE_SLACK > self.now
-        ]
+        accepted = [entry for entry in self.entries[evse_id] if entry.is_in_force_at(self.now)]
         newest = max(accepted, key=lambda entry: entry.order_no, default=None)
         return Target(evse_id, f"session {evse_id}", target_w, newest, evse_id in self.calls)
 
     def control(self, targets: dict[int, float]) -> None:
         ledgers = {key: EvseLedger(key, NAMEPLATE_W, SAFE_W, tuple(entries)) for key, entries in self.entries.items()}
         wanted = {key: self.target(key, target_w) for key, target_w in targets.items()}
-        for intent in allocate(self.site, self.specs, ledgers, wanted, self.now).intents:
+        for intent in allocate(self.site, self.specs, ledgers, wanted, self.grid, self.now).intents:
             self.order_no += 1
-            entry = LimitEntry(self.order_no, intent.evse_id, intent.power_w, self.now, intent.ends_at)
+            entry = LimitEntry(
+                self.order_no,
+                intent.evse_id,
+                intent.power_w,
+                self.now,
+                intent.ends_at,
+                lease_ends_at=intent.lease_ends_at,
+            )
             self.entries[intent.evse_id].append(entry)
             self.raised += intent.reason == "raise"
             applies = self.chance.random() < 0.85
@@ -104,7 +109,7 @@ def play(seed: int, minutes: int = 12, evses: int = 4) -> Park:
 def test_what_the_cars_draw_never_exceeds_the_site_whatever_is_lost_or_late(seed):
     park = play(seed)
     assert park.raised > 0
-    assert park.worst_w <= park.site.available_w + 1e-6
+    assert park.worst_w <= park.site.limit_w + 1e-6
 
 
 def test_without_settle_time_the_same_park_breaks_the_limit(monkeypatch):
@@ -112,7 +117,7 @@ def test_without_settle_time_the_same_park_breaks_the_limit(monkeypatch):
         return ledger.possible_w(evse, now, timedelta(0))
 
     monkeypatch.setattr(allocation_module, "possible_w", unsettled_w)
-    assert any(play(seed).worst_w > play(seed).site.available_w + 1 for seed in range(20))
+    assert any(play(seed).worst_w > play(seed).site.limit_w + 1 for seed in range(20))
 
 
 def test_counting_only_acknowledged_limits_breaks_the_limit(monkeypatch):
@@ -121,7 +126,7 @@ def test_counting_only_acknowledged_limits_breaks_the_limit(monkeypatch):
         return ledger.possible_w(replace(evse, entries=tuple(accepted)), now, settle)
 
     monkeypatch.setattr(allocation_module, "possible_w", acknowledged_w)
-    assert any(play(seed).worst_w > play(seed).site.available_w + 1 for seed in range(20))
+    assert any(play(seed).worst_w > play(seed).site.limit_w + 1 for seed in range(20))
 
 
 def entry(order_no: int, power_w: float, *, accepted_s: int | None = None, is_refused: bool = False) -> LimitEntry:
@@ -167,7 +172,7 @@ def test_nothing_is_sent_to_an_evse_that_is_offline_or_unverified(is_online, is_
     park = Park(1, random.Random(1), 10_000.0)
     spec = replace(park.specs[0], is_online=is_online, is_verified=is_verified)
     ledgers = {1: EvseLedger(1, NAMEPLATE_W, SAFE_W)}
-    assert allocate(park.site, [spec], ledgers, {1: park.target(1, 6000.0)}, START_AT).intents == ()
+    assert allocate(park.site, [spec], ledgers, {1: park.target(1, 6000.0)}, park.grid, START_AT).intents == ()
 
 
 def test_a_lease_is_renewed_at_forty_percent_of_its_time():
@@ -175,10 +180,10 @@ def test_a_lease_is_renewed_at_forty_percent_of_its_time():
     accepted = entry(1, 3000.0, accepted_s=1)
     ledgers = {1: EvseLedger(1, NAMEPLATE_W, SAFE_W, (accepted,))}
     target = Target(1, "session 1", 3000.0, accepted, False)
-    early = allocate(park.site, park.specs, ledgers, {1: target}, START_AT + timedelta(minutes=2))
+    early = allocate(park.site, park.specs, ledgers, {1: target}, park.grid, START_AT + timedelta(minutes=2))
     assert early.intents == ()
     due_at = allocation_module.renewal_at(park.site, accepted)
     assert timedelta(minutes=3) <= due_at - START_AT <= timedelta(minutes=5)
     assert early.wake_at <= due_at
-    (renewal,) = allocate(park.site, park.specs, ledgers, {1: target}, due_at).intents
+    (renewal,) = allocate(park.site, park.specs, ledgers, {1: target}, park.grid, due_at).intents
     assert (renewal.power_w, renewal.reason) == (3000.0, "renew")

@@ -1,0 +1,114 @@
+"""The electrical tree, alarms, leadership with fencing, and what the real-time loop reads."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+NUMBER = sa.Double()
+JSONB = postgresql.JSONB()
+
+
+def upgrade() -> None:
+    _site()
+    _evse()
+    _feeder()
+    _alarm()
+    _leader()
+
+
+def _site_key() -> sa.ForeignKey:
+    return sa.ForeignKey("site.site_id", ondelete="CASCADE")
+
+
+def _site() -> None:
+    op.add_column("site", sa.Column("surprised_count", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("site", sa.Column("low_voltage_share", NUMBER, nullable=False, server_default="0.9"))
+    op.add_column("site", sa.Column("rise_w", NUMBER))
+    op.add_column("site", sa.Column("demand_target_w", NUMBER))
+    op.create_check_constraint(
+        "surprises", "site", "surprised_count >= 0 AND low_voltage_share > 0 AND low_voltage_share <= 1"
+    )
+    op.create_check_constraint("targets", "site", "rise_w >= 0 AND demand_target_w > 0")
+    op.add_column("site_reading", sa.Column("grid_w", NUMBER))
+    op.add_column("site_reading", sa.Column("loads", JSONB))
+
+
+def _evse() -> None:
+    op.add_column("station", sa.Column("lease_slack", postgresql.INTERVAL()))
+    op.add_column("evse", sa.Column("feeder_id", sa.String(48)))
+    op.add_column("evse", sa.Column("wiring", sa.String(16), nullable=False, server_default="unknown"))
+    op.add_column("evse", sa.Column("min_current_a", NUMBER))
+    op.add_column("evse", sa.Column("verified_as", sa.String(64)))
+    op.add_column("evse", sa.Column("distrusted_at", TIME))
+    op.add_column("evse", sa.Column("distrusted_for", sa.String(200)))
+
+
+def _feeder() -> None:
+    op.create_table(
+        "feeder",
+        sa.Column("site_id", sa.String(48), _site_key(), primary_key=True),
+        sa.Column("feeder_id", sa.String(48), primary_key=True),
+        sa.Column("parent_id", sa.String(48)),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("rating_a", NUMBER),
+        sa.Column("limit_w", NUMBER),
+        sa.Column("margin_a", NUMBER, nullable=False),
+        sa.Column("margin_w", NUMBER, nullable=False),
+        sa.Column("reserve_a", NUMBER, nullable=False),
+        sa.Column("reserve_w", NUMBER, nullable=False),
+        sa.Column("rise_a", NUMBER),
+        sa.Column("rise_w", NUMBER),
+        sa.CheckConstraint("rating_a > 0 AND limit_w > 0", name="ratings"),
+        sa.CheckConstraint("margin_a >= 0 AND margin_w >= 0 AND reserve_a >= 0 AND reserve_w >= 0", name="margins"),
+        sa.CheckConstraint("rise_a >= 0 AND rise_w >= 0", name="rises"),
+    )
+
+
+def _alarm() -> None:
+    op.create_table(
+        "alarm",
+        sa.Column("alarm_id", sa.BigInteger(), sa.Identity(), primary_key=True),
+        sa.Column("site_id", sa.String(48), _site_key(), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(100), nullable=False),
+        sa.Column("detail", JSONB, nullable=False),
+        sa.Column("began_at", TIME, nullable=False),
+        sa.Column("ended_at", TIME),
+    )
+    is_open = sa.text("ended_at IS NULL")
+    op.create_index("uq_alarm_open", "alarm", ["site_id", "kind", "subject"], unique=True, postgresql_where=is_open)
+    op.create_index("ix_alarm_site", "alarm", ["site_id", "alarm_id"])
+
+
+def _leader() -> None:
+    op.create_table(
+        "site_leader",
+        sa.Column("site_id", sa.String(48), _site_key(), primary_key=True),
+        sa.Column("term", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(64), nullable=False),
+        sa.Column("ends_at", TIME, nullable=False),
+    )
+    op.add_column("limit_entry", sa.Column("lease_ends_at", TIME))
+    op.add_column("limit_entry", sa.Column("term", sa.BigInteger(), nullable=False, server_default="0"))
+
+
+def downgrade() -> None:
+    for table in ("site_leader", "alarm", "feeder"):
+        op.drop_table(table)
+    for column in ("term", "lease_ends_at"):
+        op.drop_column("limit_entry", column)
+    for column in ("distrusted_for", "distrusted_at", "verified_as", "min_current_a", "wiring", "feeder_id"):
+        op.drop_column("evse", column)
+    op.drop_column("station", "lease_slack")
+    for column in ("loads", "grid_w"):
+        op.drop_column("site_reading", column)
+    for constraint in ("targets", "surprises"):
+        op.drop_constraint(op.f(f"ck_site_{constraint}"), "site")
+    for column in ("demand_target_w", "rise_w", "low_voltage_share", "surprised_count"):
+        op.drop_column("site", column)
