@@ -185,7 +185,7 @@ async def _close(child: Child, house: Running, options: DemoOptions, show: _Show
     async with house.house.transactions() as tx:
         lines = await truth.differences(tx, told["journal"])
         sent_count, accepted_count = await truth.limit_counts(tx)
-        allotted_count = await truth.minutes_allotted(tx, *show.span, show.limit_w)
+        allotted_count = await truth.minutes_allotted(tx, *show.span, cast.SITE_ID)
     day = await asyncio.to_thread(report.figures, show.prepared, told, show.limit_w)
     day |= {
         "stations": options.stations,

@@ -23,8 +23,7 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
     Below that it is what charging on sun alone would exceed for half an hour, so that it binds; but never less than a
     quarter above the least limit under which every car can still be filled.
     """
-    stations = prepared["stations"]
-    nameplates_w = sum(each["max_current_a"] * each["phase_count"] * prepared["voltage_v"] for each in stations)
+    nameplates_w = sum(_nameplates_w(prepared))
     starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
     cars = _cars(prepared)
     surplus_w = surplus_by_step(prepared, starts_at, ends_at)
@@ -32,6 +31,10 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
     busy_w = BINDING_SHARE * busiest_w(cars, surplus_w, starts_at)
     wanted_w = max(HEADROOM_RATIO * least_w, busy_w, WHOLE_W)
     return float(min(nameplates_w / 2, wanted_w) // WHOLE_W * WHOLE_W)
+
+
+def _nameplates_w(prepared: dict[str, Any]) -> list[float]:
+    return [each["max_current_a"] * each["phase_count"] * prepared["voltage_v"] for each in prepared["stations"]]
 
 
 def _cars(prepared: dict[str, Any]) -> list[ForesightCar]:
@@ -45,17 +48,19 @@ def _cars(prepared: dict[str, Any]) -> list[ForesightCar]:
 def reserve_cost_share(prepared: dict[str, Any], limit_w: float) -> float:
     """Return which share of perfect foresight's sun is out of reach because the limit is kept safely.
 
-    Empty EVSEs keep their safe power, reserved for a car that comes while nobody steers, and a tenth of the limit is
-    taken to be settling at any time. Perfect foresight needs neither: it knows who comes, and cars obey at once.
+    Empty EVSEs keep their safe power, reserved for a car that comes while nobody steers; one station may forget its
+    limit at any time; and a tenth of the rest is taken to be settling. Perfect foresight needs neither: it knows who
+    comes, and cars obey at once.
     """
     starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
     cars, surplus_w = _cars(prepared), surplus_by_step(prepared, starts_at, ends_at)
     safe_w = SAFE_CURRENT_A * prepared["voltage_v"]
+    surprise_w = max(_nameplates_w(prepared)) - safe_w
     rooms_w = []
     for number in range(len(surplus_w)):
         at = starts_at + number * FORESIGHT_STEP
         here_count = sum(car.arrives_at <= at < car.leaves_at for car in cars)
-        rooms_w.append(SETTLED_SHARE * limit_w - safe_w * (len(prepared["stations"]) - here_count))
+        rooms_w.append(SETTLED_SHARE * (limit_w - surprise_w) - safe_w * (len(prepared["stations"]) - here_count))
     free = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=limit_w)
     safe = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=rooms_w)
     return 1 - (safe.solar_wh / safe.delivered_wh) / (free.solar_wh / free.delivered_wh)

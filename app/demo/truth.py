@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.operations.transaction import Tx
+from app.scheduling.feeders import grid_of
 from app.store.plan import LimitRow
 from app.store.session import MeterValueRow, SessionRow
-from app.store.site import SiteRow
-from app.store.station import EvseRow, StationRow
+from app.store.specs import read_site, site_spec
 
 REGISTER = "Energy.Active.Import.Register"
 METER_TOLERANCE_WH = 1.01
@@ -80,19 +80,16 @@ async def limit_counts(tx: Tx) -> tuple[int, int]:
     return int(sent_count), int(accepted_count)
 
 
-async def minutes_allotted(tx: Tx, starts_at: datetime, ends_at: datetime, limit_w: float) -> int:
-    """Return in how many minutes the accepted limits and the other EVSEs' safe powers together used up the site limit.
+async def minutes_allotted(tx: Tx, starts_at: datetime, ends_at: datetime, site_id: str) -> int:
+    """Return in how many minutes accepted limits and the other EVSEs' safe powers used up what the site has for cars.
 
-    That is when the limit holds cars back, whether or not they all draw what they may.
+    That is when the limit holds cars back, whether or not they all draw what they may. The margin for stations that
+    forget their limits is not for cars.
     """
-    safe_w = {
-        evse_id: site.safe_current_a * site.voltage_v * evse.phase_count
-        for evse_id, evse, site in await tx.session.execute(
-            select(EvseRow.evse_id, EvseRow, SiteRow)
-            .join(StationRow, StationRow.station_id == EvseRow.station_id)
-            .join(SiteRow, SiteRow.site_id == StationRow.site_id)
-        )
-    }
+    row, pairs = await read_site(tx.session, site_id)
+    evses = [spec for _, spec in pairs]
+    room_w = grid_of(site_spec(row), evses).capacity_w()
+    safe_w = {evse.evse_id: evse.safe_power_w for evse in evses}
     query = (
         select(LimitRow.evse_id, LimitRow.power_w, LimitRow.outcome_at, LimitRow.ends_at, SessionRow.ended_at)
         .join(SessionRow, SessionRow.session_id == LimitRow.session_id)
@@ -106,6 +103,6 @@ async def minutes_allotted(tx: Tx, starts_at: datetime, ends_at: datetime, limit
         for evse_id, power_w, from_at, lease_ends_at, session_ended_at in spells:
             if from_at is not None and from_at <= at < min(lease_ends_at, session_ended_at or lease_ends_at):
                 held_w[evse_id] = max(safe_w[evse_id], power_w)
-        count += sum(held_w.values()) >= FULL_SHARE * limit_w
+        count += sum(held_w.values()) >= FULL_SHARE * room_w
         at += timedelta(minutes=1)
     return count
