@@ -6,40 +6,30 @@ was installed and read back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
 from app.bus import Bus
 from app.bus.subjects import station_orders
-from app.domain.commands import (
-    Accepted,
-    ApplyProfile,
-    Command,
-    Outcome,
-    RateUnit,
-    ReadComposite,
-    Rejected,
-)
+from app.domain.commands import Command, Outcome, RateUnit, Rejected
 from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
 from app.domain.limits import LimitOrder
-from app.domain.units import power_w
 from app.ocpp_central.boot import BootGate
-from app.operations import limits, onboarding
-from app.operations.limits import DefaultDue
+from app.operations import limits, proofs
 from app.operations.standing import Standing
 from app.operations.transaction import Transactions, Tx
-from app.scheduling import profiles
+from app.scheduling.proving import DefaultDue, Retries, Verdict, deliver, prove
 
 log = structlog.get_logger()
 
 SWEEP = timedelta(minutes=5)
-FIRST_RETRY = timedelta(minutes=1)
-LONGEST_RETRY = timedelta(minutes=30)
-BEYOND_LEASE_S = 1200
-TOLERANCE_A = 0.1
+
+Result = TypeVar("Result")
 
 
 class Perform(Protocol):
@@ -85,8 +75,7 @@ class Reconciler:
         self._turn = turn
         self._look = look
         self._boot_count = -1
-        self._failure_count = 0
-        self._retry_at: datetime | None = None
+        self._retries = Retries()
         self._unit: RateUnit | None = None
 
     async def run(self) -> None:
@@ -103,7 +92,7 @@ class Reconciler:
                             await self._send(*await self._take_work())
                     self._gate.secure(self._boot_count)
                     until_at = clock.now() + SWEEP
-                    await bell.next(until_at if self._retry_at is None else min(until_at, self._retry_at))
+                    await bell.next(min(until_at, self._retries.retry_at or until_at))
 
     def _note_boot(self) -> None:
         """Once per connection and boot: what failed before is tried again at once."""
@@ -117,99 +106,77 @@ class Reconciler:
             raise NotFound("there is no such station", field="station_id")
         if standing.has_limit_work:
             return False
-        self._unit, self._failure_count, self._retry_at = standing.unit, 0, None
+        self._unit, self._retries = standing.unit, Retries()
         return True
 
     async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
         """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""
         async with self._transactions() as tx:
             unit = await self._spelled_in(tx)
-            is_pausing = self._retry_at is not None and tx.now < self._retry_at
-            due = () if is_pausing else await limits.defaults_due(tx, self._station_id)
+            is_pausing = self._retries.is_pausing(tx.now)
+            due = () if is_pausing else await proofs.due(tx, self._station_id)
             orders = () if due else await limits.take_orders(tx, self._station_id)
         if due or not is_pausing:
             await self._prove_all(due)
         if due:
             async with self._transactions() as tx:
-                unit = self._unit = await limits.rate_unit(tx, self._station_id)
+                unit = self._unit = await proofs.rate_unit(tx, self._station_id)
                 orders = await limits.take_orders(tx, self._station_id)
         self.unsettled.update(order.order_no for order in orders)
         return orders, unit
 
     async def _spelled_in(self, tx: Tx) -> RateUnit:
         """Return what limits are spelled in; where that has changed, what failed before is tried again at once."""
-        unit = await limits.rate_unit(tx, self._station_id)
+        unit = await proofs.rate_unit(tx, self._station_id)
         if unit is not self._unit:
-            self._unit, self._failure_count, self._retry_at = unit, 0, None
+            self._unit, self._retries = unit, Retries()
         return unit
 
     async def _prove_all(self, due: tuple[DefaultDue, ...]) -> None:
-        """Install and read back these defaults; what fails is tried again after 1, 2, 4 … 30 minutes."""
-        failed_count = 0
-        for default in due:
-            failed_count += not await self._prove(default)
-        if failed_count == 0:
-            self._failure_count, self._retry_at = 0, None
-            return
-        pause = min(FIRST_RETRY * 2 ** min(self._failure_count, 10), LONGEST_RETRY)
-        self._failure_count += 1
-        self._retry_at = self._transactions.clock.now() + pause
-
-    async def _prove(self, default: DefaultDue) -> bool:
-        try:
-            reason = await self._why_unproven(default)
-        except (StationTimeout, StationFault) as failed:
-            reason = failed.code
-        async with self._transactions() as tx:
-            try:
-                await limits.record_default(tx, self._station_id, default.evse_number, not reason)
-            except NotFound:
-                return True
-        if reason:
-            log.warning("default_unproven", station_id=self._station_id, evse_number=default.evse_number, reason=reason)
-        return not reason
-
-    async def _why_unproven(self, default: DefaultDue) -> str:
-        """Install the default and read it back; return an empty text if it holds.
-
-        A station that refuses it, and has not said which units it takes, is asked once more in the other unit.
-        """
-        async with self._transactions() as tx:
-            unit = await limits.rate_unit(tx, self._station_id)
-            is_told = await onboarding.has_told_rate_units(tx, self._station_id)
-        outcome = await self._install(default, unit)
-        if not isinstance(outcome, Accepted) and not is_told:
-            unit = RateUnit.W if unit is RateUnit.A else RateUnit.A
-            outcome = await self._install(default, unit)
-            if isinstance(outcome, Accepted):
-                async with self._transactions() as tx:
-                    await limits.use_rate_unit(tx, self._station_id, unit)
-        if not isinstance(outcome, Accepted):
-            return f"the default profile was refused: {outcome.reason}"
-        outcome = await self._perform(ReadComposite(default.evse_number, BEYOND_LEASE_S, unit))
-        if not isinstance(outcome, Accepted):
-            return f"it could not be read back: {outcome.reason}"
-        read_w = tail_w(outcome, default.w_per_a)
-        if read_w is None or read_w > highest_w(default):
-            return "what was read back is above the safe power"
-        return ""
-
-    async def _install(self, default: DefaultDue, unit: RateUnit) -> Outcome:
-        profile = profiles.default_profile(
-            default.evse_number, default.safe_power_w, default.w_per_a, default.phase_count, unit
-        )
-        return await self._perform(ApplyProfile(default.evse_number, profile))
+        """Prove these defaults, one after the other; a unit that the station took is used for the next ones too."""
+        failed_count, unit = 0, None
+        for each in due:
+            proof = await self._drive(prove(each if unit is None else replace(each, rate_unit=unit)))
+            unit = proof.rate_unit
+            async with self._transactions() as tx:
+                try:
+                    await proofs.record(tx, self._station_id, each.evse_number, proof)
+                except NotFound:
+                    continue
+            if proof.verdict is not Verdict.PROVEN:
+                failed_count += 1
+                log.warning(
+                    "default_unproven",
+                    station_id=self._station_id,
+                    evse_number=each.evse_number,
+                    verdict=proof.verdict,
+                    reason=proof.reason,
+                )
+        self._retries = self._retries.after(failed_count, self._transactions.clock.now())
 
     async def _send(self, orders: tuple[LimitOrder, ...], unit: RateUnit) -> None:
         for order in orders:
-            command = ApplyProfile(order.evse_number, profiles.lease_profile(order, unit))
-            await self._record(order.order_no, await self._outcome(order, command))
+            steps = deliver(order, unit)
+            await self._record(order.order_no, await self._drive(steps, order.order_no))
 
-    async def _outcome(self, order: LimitOrder, command: ApplyProfile) -> Outcome | None:
+    async def _drive(self, steps: Generator[Command, Outcome | None, Result], order_no: int | None = None) -> Result:
+        """Take the steps at the station; raises StationOffline."""
+        answer: Outcome | None = None
+        while True:
+            try:
+                command = steps.send(answer)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            answer = await self._outcome(command, order_no)
+
+    async def _outcome(self, command: Command, order_no: int | None) -> Outcome | None:
+        """Send a command; None: nothing is known of it. A late answer to an order is recorded."""
+        on_late = None if order_no is None else partial(self.answered_late, order_no)
         try:
-            return await self._perform(command, lambda outcome: self.answered_late(order.order_no, outcome))
+            return await self._perform(command, on_late)
         except (StationTimeout, StationFault) as failed:
-            log.warning("limit_unknown", station_id=self._station_id, order_no=order.order_no, error=failed.code)
+            log.warning("outcome_unknown", station_id=self._station_id, order_no=order_no, error=failed.code)
             return None
         except Invalid as unspeakable:
             return Rejected(unspeakable.detail)  # no byte of it has left
@@ -232,17 +199,3 @@ class Reconciler:
             order_no, outcome = self._late[0]
             await self._record(order_no, outcome)
             del self._late[0]
-
-
-def tail_w(outcome: Accepted, w_per_a: float) -> float | None:
-    """Return in W what a composite schedule ends in, behind any lease; None where it cannot be read."""
-    periods, unit = outcome.detail.get("periods"), outcome.detail.get("unit")
-    if not periods:
-        return None
-    last = periods[-1][1]
-    return float(last) if unit == "W" else power_w(last, w_per_a, 1)
-
-
-def highest_w(default: DefaultDue) -> float:
-    """Return what a read-back of this default may say at most: its power, and what rounding may add."""
-    return default.safe_power_w + TOLERANCE_A * default.w_per_a

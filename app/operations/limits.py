@@ -5,17 +5,16 @@ R7 everything is read from the database each time, R8 unproven defaults count as
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 
-from app.bus.subjects import site_changed, site_limits, station_orders
-from app.domain.commands import Outcome, RateUnit, Rejected, Unsupported
-from app.domain.errors import NotFound
+from app.bus.subjects import site_limits, station_orders
+from app.domain.commands import Outcome, Rejected, Unsupported
 from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.operations.proofs import place
 from app.operations.transaction import Tx
 from app.scheduling.allocation import allocate
 from app.scheduling.feeders import grid_of
@@ -33,21 +32,11 @@ from app.store.plan import (
     open_limits,
     untaken_limits,
 )
-from app.store.site import SiteRow, lock_site
+from app.store.site import lock_site
 from app.store.specs import evse_spec, read_site, site_spec
-from app.store.station import EvseRow, StationRow, lock_evses
+from app.store.station import EvseRow, StationRow
 
 SAME_W = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultDue:
-    """An EVSE whose default profile is to be installed and read back: its safe power and how to spell it."""
-
-    evse_number: int
-    safe_power_w: float
-    w_per_a: float
-    phase_count: int
 
 
 async def allocate_site(tx: Tx, site_id: str) -> datetime:
@@ -131,7 +120,7 @@ async def take_orders(tx: Tx, station_id: str) -> tuple[LimitOrder, ...]:
     They may be sent once this is committed. Superseded ones, those of ended sessions and those whose lease is nearly
     over are closed as never sent.
     """
-    site, station = await _place(tx, station_id)
+    site, station = await place(tx, station_id)
     untaken = {found[0].order_no: found for found in await untaken_limits(tx.session, station_id)}
     running = {evse.evse_id: str(each.session_id) for _, evse, each in untaken.values() if each.ended_at is None}
     entries = taken([entry_of(row) for row, _, _ in untaken.values()], running, tx.now)
@@ -186,49 +175,3 @@ async def _is_as_desired(tx: Tx, row: LimitRow) -> bool:
     """Whether the order is still what is wanted there: then its acceptance changes nothing for the limit loop."""
     desired = await tx.session.get(DesiredLimitRow, row.evse_id, populate_existing=True)
     return desired is None or abs(desired.target_w - row.power_w) < SAME_W
-
-
-async def defaults_due(tx: Tx, station_id: str) -> tuple[DefaultDue, ...]:
-    """Return the station's EVSEs whose default profile is not proven, by number."""
-    site, station = await _place(tx, station_id)
-    query = select(EvseRow).where(EvseRow.station_id == station_id, EvseRow.default_verified_at.is_(None))
-    evses: Mapping[int, EvseSpec] = {
-        row.evse_number: evse_spec(row, station, site)
-        for row in await tx.session.scalars(query.order_by(EvseRow.evse_number))
-    }
-    return tuple(
-        DefaultDue(number, spec.safe_power_w, spec.w_per_a, spec.phase_count) for number, spec in evses.items()
-    )
-
-
-async def record_default(tx: Tx, station_id: str, evse_number: int, is_verified: bool) -> None:
-    """Keep whether the EVSE's default profile was installed and read back."""
-    _, station = await _place(tx, station_id)
-    evse = (await lock_evses(tx.session, station_id)).get(evse_number)
-    if evse is None:
-        raise NotFound("the station has no such EVSE", field="evse_number")
-    evse.default_verified_at = tx.now if is_verified else None
-    tx.ring(site_limits(station.site_id))
-    tx.ring(site_changed(station.site_id))
-
-
-async def rate_unit(tx: Tx, station_id: str) -> RateUnit:
-    """Return what the station's profiles are spelled in."""
-    _, station = await _place(tx, station_id)
-    return RateUnit(station.rate_unit)
-
-
-async def use_rate_unit(tx: Tx, station_id: str, unit: RateUnit) -> None:
-    """Spell the station's profiles in this unit from now on: it refused the other one. Raises NotFound."""
-    _, station = await _place(tx, station_id)
-    station.rate_unit = unit
-
-
-async def _place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:
-    """Return the station and its site; raises NotFound."""
-    station = await tx.session.get(StationRow, station_id)
-    if station is None:
-        raise NotFound("there is no such station", field="station_id")
-    site = await tx.session.get_one(SiteRow, station.site_id)
-    tx.keep(site, station)
-    return site, station

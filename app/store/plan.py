@@ -142,6 +142,12 @@ async def untaken_limits(session: AsyncSession, station_id: str) -> Sequence[tup
     return [(limit, evse, charging) for limit, evse, charging in rows]
 
 
+async def covered_evses(session: AsyncSession, evse_ids: Collection[int], now: datetime) -> set[int]:
+    """Return those of these EVSEs where a session's limit may be in force, which hides what is behind it."""
+    query = select(LimitRow.evse_id).where(among(LimitRow.evse_id, evse_ids), ~LimitRow.is_closed)
+    return set(await session.scalars(query.where(LimitRow.ends_at > now).distinct()))
+
+
 async def close_limits(session: AsyncSession, order_nos: Collection[int]) -> None:
     """Mark entries that can no longer be in force."""
     if order_nos:

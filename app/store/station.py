@@ -92,7 +92,9 @@ class EvseRow(Base):
 
     `feeder_id` is the site's feeder that it hangs at (None: the site), `wiring` a `Wiring`, `min_current_a` the
     smallest usable current (None: the site's). `verified_as` is what the default was proven for: serial, firmware and
-    configuration. `distrusted_at` is since when it is known not to do what it is told, and `distrusted_for` why.
+    configuration. `installed_at` is since when it has a default that cannot be read back (None: not so), and
+    `unproven_for` why it is not verified. `distrusted_at` is since when it is known not to do what it is told, and
+    `distrusted_for` why. `surprised_at` is since when it may draw more than was counted before, until room is made.
     """
 
     __tablename__ = "evse"
@@ -120,6 +122,10 @@ class EvseRow(Base):
     verified_as: Mapped[str | None] = mapped_column(String(64))
     distrusted_at: Mapped[datetime | None]
     distrusted_for: Mapped[str | None] = mapped_column(String(200))
+    installed_at: Mapped[datetime | None]
+    unproven_for: Mapped[str | None] = mapped_column(String(200))
+    surprised_at: Mapped[datetime | None]
+    surprised_for: Mapped[str | None] = mapped_column(String(200))
 
 
 class StrangerRow(Base):

@@ -47,6 +47,10 @@ def _evse() -> None:
     op.add_column("evse", sa.Column("verified_as", sa.String(64)))
     op.add_column("evse", sa.Column("distrusted_at", TIME))
     op.add_column("evse", sa.Column("distrusted_for", sa.String(200)))
+    op.add_column("evse", sa.Column("installed_at", TIME))
+    op.add_column("evse", sa.Column("unproven_for", sa.String(200)))
+    op.add_column("evse", sa.Column("surprised_at", TIME))
+    op.add_column("evse", sa.Column("surprised_for", sa.String(200)))
 
 
 def _feeder() -> None:
@@ -103,6 +107,8 @@ def downgrade() -> None:
         op.drop_table(table)
     for column in ("term", "lease_ends_at"):
         op.drop_column("limit_entry", column)
+    for column in ("surprised_for", "surprised_at", "unproven_for", "installed_at"):
+        op.drop_column("evse", column)
     for column in ("distrusted_for", "distrusted_at", "verified_as", "min_current_a", "wiring", "feeder_id"):
         op.drop_column("evse", column)
     op.drop_column("station", "lease_slack")

@@ -7,10 +7,7 @@ from rows import CARD, add_station
 from sqlalchemy import select, update
 
 from app.bus.subjects import station_orders
-from app.domain.commands import Accepted
-from app.ocpp_central.reconcile import highest_w, tail_w
 from app.operations import onboarding
-from app.operations.limits import DefaultDue
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
 from app.store.station import EvseRow
@@ -106,23 +103,6 @@ async def test_a_default_that_cannot_be_installed_or_read_stays_unproven(start, 
         assert await proven() == []
         clock.advance(minutes=1)
         await charger.heard("SetChargingProfile", 4)
-
-
-@pytest.mark.parametrize(
-    ("detail", "power_w"),
-    [
-        ({"unit": "A", "periods": [[0, 16.0], [600, 6.0]]}, 1200),
-        ({"unit": "W", "periods": [[0, 1150.0]]}, 1150),
-        ({}, None),
-    ],
-)
-def test_the_tail_of_a_composite_schedule_is_what_holds_without_us(detail, power_w):
-    assert tail_w(Accepted(detail), w_per_a=200.0) == power_w
-
-
-def test_a_read_back_may_exceed_the_default_by_its_rounding_only():
-    due = DefaultDue(1, safe_power_w=1200.0, w_per_a=200.0, phase_count=1)
-    assert 1200 < highest_w(due) <= 1220
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 from app.domain.commands import Accepted, RateUnit, Rejected, Unsupported
 from app.domain.errors import NotFound
 from app.domain.facts import SessionEnded, SessionStarted, StationBooted
-from app.operations import admission, limits
+from app.operations import admission, limits, proofs
 from app.operations.station_facts import record_facts
 from app.scheduling.orders import RETRY_PAUSE
+from app.scheduling.proving import DefaultDue, Proof, Verdict
 from app.store.plan import DesiredLimitRow, LimitRow, PlanRow
 from app.store.session import SessionRow
 from app.store.station import EvseRow, StationRow
@@ -263,7 +264,7 @@ async def test_a_default_that_was_just_proven_frees_its_headroom_and_gets_orders
     await park.allocate()
     assert [order.power_w for order in await park.take("cp1")] == [3600.0]
     async with transactions() as tx:
-        await limits.record_default(tx, "cp2", 1, is_verified=True)
+        await proofs.record(tx, "cp2", 1, Proof(Verdict.PROVEN, RateUnit.A))
     clock.advance(seconds=11)
     wake_at = await park.allocate()
     assert await park.take("cp2") == ()
@@ -363,12 +364,12 @@ async def test_unproven_defaults_are_due_until_they_are_read_back(park, transact
     async with transactions() as tx:
         await record_facts(tx, "cp1", [StationBooted(tx.now, tx.now, "Acme", "M", None, None)])
     async with transactions() as tx:
-        assert await limits.defaults_due(tx, "cp1") == (limits.DefaultDue(1, SAFE_W, 200.0, 1),)
-        await limits.record_default(tx, "cp1", 1, True)
+        assert await proofs.due(tx, "cp1") == (DefaultDue(1, SAFE_W, 200.0, 1, is_unit_told=False),)
+        await proofs.record(tx, "cp1", 1, Proof(Verdict.PROVEN, RateUnit.A))
         assert tx.rings == {"site.north.limits", "site.north.changed"}
-        assert await limits.defaults_due(tx, "cp1") == ()
-        await limits.record_default(tx, "cp1", 1, False)
-        assert len(await limits.defaults_due(tx, "cp1")) == 1
+        assert await proofs.due(tx, "cp1") == ()
+        await proofs.record(tx, "cp1", 1, Proof(Verdict.UNPROVEN, RateUnit.A, "refused"))
+        assert len(await proofs.due(tx, "cp1")) == 1
 
 
 async def test_a_station_without_leases_gets_no_orders_r6(park, transactions):
@@ -394,10 +395,10 @@ async def test_an_order_that_a_station_turns_out_not_to_hold_is_never_sent_r6(pa
 async def test_the_rate_unit_is_the_stations(park, transactions):
     await park.arrive("cp1")
     async with transactions() as tx:
-        assert await limits.rate_unit(tx, "cp1") is RateUnit.A
+        assert await proofs.rate_unit(tx, "cp1") is RateUnit.A
         await tx.session.execute(update(StationRow).values(rate_unit="W"))
     async with transactions() as tx:
-        assert await limits.rate_unit(tx, "cp1") is RateUnit.W
+        assert await proofs.rate_unit(tx, "cp1") is RateUnit.W
 
 
 async def test_what_does_not_exist_is_not_found(park, transactions):
@@ -406,9 +407,9 @@ async def test_what_does_not_exist_is_not_found(park, transactions):
         for work in (
             limits.allocate_site(tx, "ghost"),
             limits.take_orders(tx, "ghost"),
-            limits.defaults_due(tx, "ghost"),
-            limits.rate_unit(tx, "ghost"),
-            limits.record_default(tx, "cp1", 9, True),
+            proofs.due(tx, "ghost"),
+            proofs.rate_unit(tx, "ghost"),
+            proofs.record(tx, "cp1", 9, Proof(Verdict.PROVEN, RateUnit.A)),
         ):
             with pytest.raises(NotFound):
                 await work

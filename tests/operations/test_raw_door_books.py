@@ -7,12 +7,13 @@ from rows import MORNING, add_driver, add_site, add_station
 from sqlalchemy import select
 
 from app.bus.subjects import site_limits, station_orders
-from app.domain.commands import Accepted
+from app.domain.commands import Accepted, RateUnit
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.facts import SessionEnded, SessionStarted
 from app.domain.raw import ChangeKind, Effect, Impact, LimitChange
-from app.operations import limits, raw_door
+from app.operations import limits, proofs, raw_door
 from app.operations.station_facts import record_facts
+from app.scheduling.proving import Proof, Verdict
 from app.store.plan import LONGEST_ON_THE_WAY, DesiredLimitRow, LimitRow, PlanRow
 from app.store.session import SessionRow
 from app.store.station import EvseRow
@@ -135,7 +136,7 @@ async def test_a_call_that_may_lose_profiles_costs_the_proof_before_and_after(tr
     async with transactions() as tx:
         assert not any(evse.default_verified_at for evse in await tx.session.scalars(select(EvseRow)))
         for number in (1, 2):
-            await limits.record_default(tx, "cp1", number, is_verified=True)
+            await proofs.record(tx, "cp1", number, Proof(Verdict.PROVEN, RateUnit.A))
     assert await leave(transactions, passage, None) == {site_limits("north"), station_orders("cp1")}
     async with transactions() as tx:
         assert not any(evse.default_verified_at for evse in await tx.session.scalars(select(EvseRow)))
