@@ -35,6 +35,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "station_fault": HTTPStatus.BAD_GATEWAY,
     "command_refused": HTTPStatus.FORBIDDEN,
     "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "fenced": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 TITLES: Mapping[str, str] = {
     "internal": "Something is broken on our side",
@@ -50,10 +51,12 @@ TITLES: Mapping[str, str] = {
     "station_fault": "The station answered with an error",
     "command_refused": "The command was not sent",
     "database_unavailable": "The database is not available",
+    "fenced": "Another process leads the site",
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthenticated": {"WWW-Authenticate": "Bearer"},
     "database_unavailable": {"Retry-After": str(RETRY_AFTER_S)},
+    "fenced": {"Retry-After": str(RETRY_AFTER_S)},
 }
 WORDS: Mapping[str, str] = {
     "missing": "is needed",

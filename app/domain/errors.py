@@ -103,3 +103,9 @@ class DatabaseUnavailable(SunslotError):
     """PostgreSQL cannot be reached or does not answer in time."""
 
     code = "database_unavailable"
+
+
+class Fenced(SunslotError):
+    """Another process leads the site by now: what was decided under an older term is not written (rule R9)."""
+
+    code = "fenced"

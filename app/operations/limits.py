@@ -1,7 +1,8 @@
 """The limit loop's database side: what is allocated is written before it is sent, and what came of it is kept.
 
 Site-limit rules: R1 the entry exists before its bytes leave, R5 only an acknowledgement or the lease's end frees power,
-R7 everything is read from the database each time, R8 unproven defaults count as nameplate.
+R7 everything is read from the database each time, R8 unproven defaults count as nameplate, R9 what another leader's
+term has overtaken is refused by the database.
 """
 
 import uuid
@@ -14,6 +15,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome, Rejected, Unsupported
 from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.operations.leadership import term_of
 from app.operations.proofs import place
 from app.operations.transaction import Tx
 from app.scheduling.allocation import allocate
@@ -39,12 +41,15 @@ from app.store.station import EvseRow, StationRow
 SAME_W = 1.0
 
 
-async def allocate_site(tx: Tx, site_id: str) -> datetime:
+async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> datetime:
     """Run one cycle of the limit loop: write the intents that may be sent now; return when to look again.
 
-    Raises NotFound for no such site.
+    `term` is the one of `leadership.lead`, which has locked the site; without it the site is locked here, and its
+    current term is used. Raises NotFound for no such site, Fenced where the term leads no more (R9).
     """
-    await lock_site(tx.session, site_id)
+    if term is None:
+        await lock_site(tx.session, site_id)
+        term = await term_of(tx.session, site_id)
     row, pairs = await read_site(tx.session, site_id)
     site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
@@ -54,7 +59,7 @@ async def allocate_site(tx: Tx, site_id: str) -> datetime:
     allocation = allocate(site, evses, ledgers, aimed.targets, grid_of(site, evses), tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
     await close_limits(tx.session, [entry.order_no for entry in entries if entry.order_no not in still_open])
-    await _write(tx, allocation.intents)
+    await _write(tx, allocation.intents, term)
     stations = {evse.evse_id: evse.station_id for evse in evses}
     for intent in allocation.intents:
         tx.ring(station_orders(stations[intent.evse_id]))
@@ -93,7 +98,7 @@ async def _aims(tx: Tx, site: SiteSpec, entries: Sequence[LimitEntry]) -> Aims:
     return aims(wanted, entries, {str(key): entry_of(row) for key, row in newest.items()}, tx.now)
 
 
-async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:
+async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:
     """Write the intents, superseding what no socket has taken yet; their numbers follow their order."""
     if not intents:
         return
@@ -109,6 +114,7 @@ async def _write(tx: Tx, intents: Sequence[LimitIntent]) -> None:
                 lease_ends_at=intent.lease_ends_at,
                 ends_at=intent.ends_at,
                 is_closed=False,
+                term=term,
             )
         )
     await tx.session.flush()

@@ -28,7 +28,10 @@ FOLLOWS_SHARE = 0.95
 
 
 async def replan_site(tx: Tx, site_id: str) -> ChargingPlan:
-    """Make and write the site's next plan; one at a time per site. Raises NotFound for no such site."""
+    """Make and write the site's next plan; one at a time per site. Raises NotFound for no such site.
+
+    A plan is a wish: what is sent of it is decided, and fenced, by the limit loop.
+    """
     await lock_site(tx.session, site_id)
     await _learn_caps(tx, site_id)
     snapshot = await read_snapshot(tx.session, site_id, tx.now)

@@ -14,6 +14,7 @@ from app.domain.commands import Outcome
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
 from app.operations import limits
+from app.operations.leadership import term_of
 from app.operations.transaction import Tx
 from app.scheduling.feeders import grid_of
 from app.scheduling.gate import Barred, Let, judge
@@ -64,7 +65,7 @@ async def enter(tx: Tx, station_id: str, impact: Impact) -> Passage:
         return Passage(station_id, unproven=await _unprove(tx, station_id, None))
     let = await check(tx, station, impact.changes)
     unproven = await _unprove(tx, station_id, let.unproven)
-    return Passage(station_id, await _write(tx, let), unproven)
+    return Passage(station_id, await _write(tx, let, await term_of(tx.session, station.site_id)), unproven)
 
 
 async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> Let:
@@ -90,7 +91,7 @@ def _advice(barred: Barred) -> str:
     )
 
 
-async def _write(tx: Tx, let: Let) -> tuple[int, ...]:
+async def _write(tx: Tx, let: Let, term: int) -> tuple[int, ...]:
     """Write the entries as taken; orders of ours that no socket took yet would come later but count as earlier."""
     evse_ids = [entry.evse_id for entry in let.entries]
     if not evse_ids:
@@ -107,6 +108,7 @@ async def _write(tx: Tx, let: Let) -> tuple[int, ...]:
             ends_at=tx.now + WITHOUT_END,
             taken_at=tx.now,
             is_closed=False,
+            term=term,
         )
         for entry in let.entries
     ]

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.bus import Bus
 from app.domain.clock import Clock
-from app.domain.errors import DatabaseUnavailable
+from app.domain.errors import DatabaseUnavailable, Fenced
 
 TRY_AGAIN_CLASSES = {"08", "40", "53", "57", "58"}  # connection, rollback, resources, operator, system
 READ_ONLY = "25006"  # a standby, or a failover under way
+OTHER_TERM = "SL009"  # our own, of the trigger that keeps rule R9
 
 
 @dataclass(slots=True)
@@ -39,7 +40,8 @@ class Transactions:
     """Opens transactions: `async with transactions() as tx`. Commits on success, rolls back on any exception.
 
     Raises DatabaseUnavailable when PostgreSQL cannot be reached, hangs up, starts up or shuts down, is out of memory,
-    disk or connections, or gave way to another transaction: what was asked for may well succeed later.
+    disk or connections, or gave way to another transaction: what was asked for may well succeed later. Raises Fenced
+    where limits were written under a term that leads no more.
     """
 
     def __init__(self, engine: AsyncEngine, bus: Bus, clock: Clock) -> None:
@@ -60,6 +62,8 @@ class Transactions:
             except DBAPIError as broken:
                 if broken.connection_invalidated or _is_no_fault_of_ours(broken):
                     raise DatabaseUnavailable("the database hung up, or cannot do it now") from broken
+                if _code(broken) == OTHER_TERM:
+                    raise Fenced("another process has taken the lead of the site") from broken
                 raise
             for subject in tx.rings:
                 self._bus.ring(subject)
@@ -67,5 +71,9 @@ class Transactions:
 
 def _is_no_fault_of_ours(broken: DBAPIError) -> bool:
     """Whether PostgreSQL's own code says that trying again later is the answer, not that the statement was wrong."""
-    code = getattr(broken.orig, "sqlstate", None) or ""
+    code = _code(broken)
     return code[:2] in TRY_AGAIN_CLASSES or code == READ_ONLY
+
+
+def _code(broken: DBAPIError) -> str:
+    return getattr(broken.orig, "sqlstate", None) or ""

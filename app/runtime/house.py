@@ -18,19 +18,22 @@ from app.domain.clock import Clock
 from app.domain.errors import Invalid
 from app.ocpp_central.server import Central, CentralOptions
 from app.ocpp_central.tls import TlsFiles
-from app.operations import admission
+from app.operations import admission, leadership
 from app.operations.security_profiles import PublicUrls
 from app.operations.transaction import Transactions
 from app.runtime.embedded_postgres import EmbeddedPostgres
 from app.runtime.local_authority import LocalAuthority
 from app.runtime.loops import SiteLoops
 from app.runtime.migrate import migrate
+from app.runtime.presence import Presence
 from app.runtime.supervise import Health, supervise
 from app.runtime.timers import timers
 from app.settings import Settings
 from app.store.base import create_engine
 
 log = structlog.get_logger()
+
+LOOKS_COUNT, LOOK_S = 20, 0.1
 
 SETTING_OF = {
     "rsa_certificate": "TLS_RSA_CERTIFICATE",
@@ -71,6 +74,29 @@ async def database(settings: Settings, health: Health) -> AsyncIterator[str]:
             yield url
         finally:
             await _end(watcher)
+
+
+@asynccontextmanager
+async def _present(url: str, health: Health) -> AsyncIterator[Presence]:
+    """Be present at the database while the context lasts: what this house leads is not taken from it."""
+    presence = Presence(url)
+    keeper = asyncio.create_task(supervise("presence", presence.keep, health))
+    try:
+        await presence.began()
+        yield presence
+    finally:
+        await _end(keeper)
+
+
+async def _forget_connections(transactions: Transactions) -> None:
+    """Nobody is connected at start-up, unless another house lives: one that was just killed is gone in a moment."""
+    for _ in range(LOOKS_COUNT):
+        async with transactions() as tx:
+            if await leadership.is_alone(tx):
+                await admission.forget_connections(tx)
+                return
+        await asyncio.sleep(LOOK_S)
+    log.info("another_house_lives")
 
 
 def tls_files(settings: Settings, authority: LocalAuthority, now: datetime) -> TlsFiles | None:
@@ -142,15 +168,15 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
         stack.push_async_callback(engine.dispose)
         bus = LocalBus(clock)
         transactions = Transactions(engine, bus, clock)
-        async with transactions() as tx:
-            await admission.forget_connections(tx)
+        await _forget_connections(transactions)
         authority = LocalAuthority(settings.data_dir / "authority")
         is_local = settings.ocpp_certificate_authority == "local"
         files = await asyncio.to_thread(tls_files, settings, authority, clock.now())
         central = Central(
             transactions, bus, central_options(settings, files), authority if is_local else SignedByHand()
         )
-        loops = asyncio.create_task(SiteLoops(transactions, bus, health).run())
+        presence = await stack.enter_async_context(_present(url, health))
+        loops = asyncio.create_task(SiteLoops(transactions, bus, health, presence.house).run())
         stack.push_async_callback(_end, loops)
         renew = partial(tls_files, settings, authority)
         stack.enter_context(timers(transactions, timedelta(days=settings.keep_days), renew))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from app.bus import Bus, Subscription
 from app.bus.subjects import SITES_CHANGED, site_changed, site_limits
-from app.operations import bookings, limits, planning, sites
+from app.operations import bookings, leadership, limits, planning, sites
 from app.operations.transaction import Transactions
 from app.runtime.supervise import Health, supervise
 
@@ -18,15 +18,24 @@ REPLAN_AT_LEAST = timedelta(minutes=5)
 PATIENCE = timedelta(seconds=1)
 MOST_AT_ONCE_COUNT = 4  # of the database's connections: the rest is for the stations and the API
 BOOKING_SWEEP = timedelta(minutes=5)
+STAND_BY_S = 2.0
 
 WentWell = Callable[[], None]
 
 
 class SiteLoops:
-    """Starts the loops of every site there is, and of those that are added while it runs."""
+    """Starts the loops of every site there is, and of those that are added while it runs.
 
-    def __init__(self, transactions: Transactions, bus: Bus, health: Health) -> None:
+    They work at sites that this `house` leads (rule R9), and stand by at the others: they look every `stand_by_s` (real
+    time, as all of leadership) whether the lead can be had.
+    """
+
+    def __init__(
+        self, transactions: Transactions, bus: Bus, health: Health, house: str, stand_by_s: float = STAND_BY_S
+    ) -> None:
         self._transactions = transactions
+        self._house = house
+        self._stand_by_s = stand_by_s
         self._bus = bus
         self._health = health
         self._turns = asyncio.Semaphore(MOST_AT_ONCE_COUNT)
@@ -65,9 +74,13 @@ class SiteLoops:
         with self._bus.listen(site_changed(site_id)) as bell:
             while True:
                 async with self._turns, self._transactions() as tx:
-                    await planning.replan_site(tx, site_id)
+                    leads = await leadership.lead(tx, site_id, self._house) is not None
+                    if leads:
+                        await planning.replan_site(tx, site_id)
                 went_well()
-                if await bell.next(clock.now() + REPLAN_AT_LEAST):
+                if not leads:
+                    await asyncio.sleep(self._stand_by_s)
+                elif await bell.next(clock.now() + REPLAN_AT_LEAST):
                     await self._collect(bell)
 
     async def _collect(self, bell: Subscription) -> None:
@@ -81,9 +94,12 @@ class SiteLoops:
         with self._bus.listen(site_limits(site_id)) as bell:
             while True:
                 async with self._turns, self._transactions() as tx:
-                    wake_at = await limits.allocate_site(tx, site_id)
+                    term = await leadership.lead(tx, site_id, self._house)
+                    wake_at = None if term is None else await limits.allocate_site(tx, site_id, term)
                 went_well()
-                if await bell.next(wake_at):
+                if wake_at is None:
+                    await asyncio.sleep(self._stand_by_s)
+                elif await bell.next(wake_at):
                     await self._collect(bell)
 
     async def _sweep_bookings(self, went_well: WentWell) -> None:

@@ -51,9 +51,8 @@ class Base(DeclarativeBase):
 
 def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngine:
     """Return an engine whose every wait is bounded; `url` is any postgresql:// URL."""
-    url = url.replace("postgres://", "postgresql://", 1)
     return create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        asyncpg_url(url),
         pool_size=pool_size,
         max_overflow=5,
         pool_timeout=TURN_TIMEOUT_S,
@@ -61,6 +60,12 @@ def create_engine(url: str, *, pool_size: int = 10, **options: Any) -> AsyncEngi
         connect_args={"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S},
         **options,
     )
+
+
+def asyncpg_url(url: str) -> str:
+    """Return a postgresql:// (or postgres://) URL as SQLAlchemy spells it for asyncpg."""
+    url = url.replace("postgres://", "postgresql://", 1)
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
 def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:

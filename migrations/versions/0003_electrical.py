@@ -14,6 +14,69 @@ NUMBER = sa.Double()
 JSONB = postgresql.JSONB()
 
 
+# A house holds this lock for as long as one connection of its own lives.
+IS_PRESENT = """
+CREATE FUNCTION is_present(house text) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT NOT pg_try_advisory_xact_lock_shared(hashtextextended('house ' || house, 0))
+$$
+"""
+
+# Locks the site for the transaction and returns the term of a house that leads it, or takes the lead where nobody
+# does; NULL, without waiting for the lock, where another house leads. All times are the server's.
+LEAD_SITE = """
+CREATE FUNCTION lead_site(of_site text, house text, lease interval, longest_pause interval) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found site_leader;
+BEGIN
+    SELECT * INTO found FROM site_leader WHERE site_id = of_site;
+    IF found.holder <> house AND found.ends_at > clock_timestamp() AND is_present(found.holder) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('idle_in_transaction_session_timeout', extract(epoch FROM longest_pause)::int || 's', true);
+    PERFORM pg_advisory_xact_lock(hashtextextended('power ' || of_site, 0));
+    SELECT * INTO found FROM site_leader WHERE site_id = of_site;
+    IF found.site_id IS NULL THEN
+        INSERT INTO site_leader (site_id, term, holder, ends_at)
+            SELECT site_id, 1, house, clock_timestamp() + lease FROM site WHERE site_id = of_site;
+        RETURN 1;
+    ELSIF found.holder = house THEN
+        IF found.ends_at < clock_timestamp() + lease / 2 THEN
+            UPDATE site_leader SET ends_at = clock_timestamp() + lease WHERE site_id = of_site;
+        END IF;
+        RETURN found.term;
+    ELSIF found.ends_at > clock_timestamp() AND is_present(found.holder) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE site_leader SET term = found.term + 1, holder = house, ends_at = clock_timestamp() + lease
+        WHERE site_id = of_site;
+    RETURN found.term + 1;
+END
+$$
+"""
+
+# SL009: rule R9. The share lock keeps the term from being raised before what was written under it is committed.
+REFUSE_OTHER_TERMS = """
+CREATE FUNCTION refuse_other_terms() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    stale record;
+BEGIN
+    PERFORM 1 FROM site_leader WHERE site_id IN (
+        SELECT station.site_id FROM written JOIN evse USING (evse_id) JOIN station USING (station_id)
+    ) ORDER BY site_id FOR SHARE;
+    SELECT written.order_no, written.term, coalesce(site_leader.term, 0) AS current_term, station.site_id INTO stale
+        FROM written JOIN evse USING (evse_id) JOIN station USING (station_id) LEFT JOIN site_leader USING (site_id)
+        WHERE written.term <> coalesce(site_leader.term, 0) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'limit of site % written under term %, but term % leads',
+            stale.site_id, stale.term, stale.current_term USING ERRCODE = 'SL009';
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+
+
 def upgrade() -> None:
     _site()
     _evse()
@@ -100,9 +163,19 @@ def _leader() -> None:
     )
     op.add_column("limit_entry", sa.Column("lease_ends_at", TIME))
     op.add_column("limit_entry", sa.Column("term", sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute(IS_PRESENT)
+    op.execute(LEAD_SITE)
+    op.execute(REFUSE_OTHER_TERMS)
+    op.execute(
+        "CREATE TRIGGER limit_entry_fence AFTER INSERT ON limit_entry REFERENCING NEW TABLE AS written "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_other_terms()"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER limit_entry_fence ON limit_entry")
+    for function in ("refuse_other_terms()", "lead_site(text, text, interval, interval)", "is_present(text)"):
+        op.execute(f"DROP FUNCTION {function}")
     for table in ("site_leader", "alarm", "feeder"):
         op.drop_table(table)
     for column in ("term", "lease_ends_at"):
