@@ -9,6 +9,7 @@ COPY README.md LICENSE NOTICE alembic.ini ./
 COPY app app
 COPY migrations migrations
 COPY simulators simulators
+COPY proofs proofs
 RUN uv sync --locked --no-dev
 
 FROM python:3.13-slim

@@ -14,7 +14,7 @@ TIMEOUT_S = 600.0
 CHECKS: dict[str, tuple[str, ...]] = {
     "lint": (PYTHON, "-m", "ruff", "check", "."),
     "format": (PYTHON, "-m", "ruff", "format", "--check", "."),
-    "types": (PYTHON, "-m", "mypy", "-p", "app", "-p", "simulators", "-p", "checks"),
+    "types": (PYTHON, "-m", "mypy", "-p", "app", "-p", "simulators", "-p", "proofs", "-p", "checks"),
     "imports": (str(TOOLS / "lint-imports"), "--no-logo"),
     "units": (PYTHON, "-m", "checks.unit_suffixes"),
     "sizes": (PYTHON, "-m", "checks.sizes"),

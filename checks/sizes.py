@@ -11,7 +11,7 @@ from pathlib import Path
 
 from checks.sources import ROOT, python_files
 
-FOLDERS = ("app", "simulators", "checks", "benchmarks")
+FOLDERS = ("app", "simulators", "proofs", "checks", "benchmarks")
 LONG_MODULE, LONGEST_MODULE = 300, 400
 LONG_FUNCTION, LONGEST_FUNCTION = 40, 80
 

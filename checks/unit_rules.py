@@ -3,11 +3,11 @@
 UNITS = frozenset(
     {
         # power, energy, electricity
-        "w", "kw", "mw", "wh", "kwh", "mwh", "a", "v", "va", "kva", "hz", "ohm",
+        "w", "kw", "mw", "wh", "kwh", "mwh", "a", "ah", "v", "va", "kva", "hz", "ohm",
         # time as a plain number
-        "s", "ms", "us", "ns", "minutes", "hours", "days",
-        # length, mass, temperature, money, data
-        "m", "km", "kg", "g", "c", "k", "jpy", "eur", "usd", "bytes",
+        "s", "ms", "us", "ns", "minutes", "h", "hours", "days",
+        # length, mass, angle, temperature, money, data
+        "m", "km", "kg", "g", "degrees", "c", "k", "jpy", "eur", "usd", "bytes",
     }
 )  # fmt: skip
 
@@ -33,6 +33,7 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("app/scheduling/feeders.py", "capacity"): "A or W, as the row's key says",
     ("app/scheduling/feeders.py", "load"): "A or W, as the row's key says",
     ("app/scheduling/feeders.py", "most"): "A or W, as the row's key says",
+    ("proofs/", "loads"): "A or W, as the row's key says",
     ("app/scheduling/profiles.py", "_limit"): "A or W, as the rate unit says",
     ("app/scheduling/profiles.py", "ROUNDING_GUARD"): "of A or W, as the rate unit says",
     ("app/scheduling/rounding.py", "HALF"): "just the number",

@@ -21,7 +21,7 @@ from pathlib import Path
 from checks.sources import ROOT, python_files
 from checks.unit_rules import DIMENSIONLESS, EXCUSED, INSTANTS, QUANTITIES, UNITS
 
-FOLDERS = ("app", "simulators")
+FOLDERS = ("app", "simulators", "proofs")
 WRAPPERS = {"Mapped", "Annotated", "Optional", "Final", "ClassVar"}
 MANY = {"tuple", "list", "set", "frozenset", "deque", "Sequence", "Iterable", "Iterator", "Collection"}
 MANY |= {"MutableSequence", "NDArray", "ndarray"}

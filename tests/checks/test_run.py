@@ -63,6 +63,9 @@ def machine(request, tmp_path):
         (("check",), "uv|run|--locked|python|-m|checks|"),
         (("check", "units"), "uv|run|--locked|python|-m|checks|units|"),
         (("sim", "station", "--help"), "uv|run|--locked|--no-dev|python|-m|simulators|station|--help|"),
+        (("sim", "limit", "--seeds", "3"), "uv|run|--locked|--no-dev|python|-m|proofs|limit|--seeds|3|"),
+        (("sim", "crash"), "uv|run|--locked|--no-dev|python|-m|proofs|crash|"),
+        (("sim",), "uv|run|--locked|--no-dev|python|-m|simulators|"),
         (("bench", "plan", "--json", "x y"), "uv|run|--locked|python|-m|benchmarks.plan|--json|x y|"),
     ],
 )
@@ -78,7 +81,7 @@ def test_every_command_goes_through_the_locked_environment(machine, arguments, c
 def test_help_needs_nothing_installed(machine, arguments):
     run = machine.run(*arguments)
     assert run.returncode == 0
-    for word in ("demo", "test", "check", "bench NAME", "sim NAME"):
+    for word in ("demo", "test", "check", "bench NAME", "sim NAME", "sim limit"):
         assert f"./run {word}" in run.stdout
 
 

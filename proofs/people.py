@@ -1,0 +1,67 @@
+"""Cars that come and go, and targets that are wanted: whatever is worst for a careless controller."""
+
+from functools import partial
+
+from proofs.chargers import Car, Charger, Outlet
+from proofs.world import World
+
+STAYS_S = (1200.0, 14_000.0)
+FIRST_S = 1800.0
+EMPTY_S = 900.0
+FEWER_PHASES_SHARE = 0.5
+LEAST_PAUSE_S = 5.0
+
+
+class People:
+    """Drivers, and a planner that changes its mind."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._agenda = world.agenda
+        self._rng = world.chance("people")
+        self._session_no = 0
+
+    def begin(self) -> None:
+        """Have cars come, and something wanted."""
+        for charger in self._world.chargers.values():
+            for outlet in charger.outlets.values():
+                self._agenda.after(self._rng.uniform(0.0, FIRST_S), partial(self._come, charger, outlet))
+        self._retarget()
+
+    def _come(self, charger: Charger, outlet: Outlet) -> None:
+        self._session_no += 1
+        pairs = outlet.wires.pairs
+        if len(pairs) > 1 and self._rng.random() < FEWER_PHASES_SHARE:
+            pairs = tuple(sorted(self._rng.sample(pairs, self._rng.choice([1, 1, 2]))))
+        car = Car(f"session {self._session_no}", self._rng.choice([16.0, 32.0, 32.0, 48.0]), pairs)
+        self._agenda.tell("car comes", charger.station_id, car)
+        charger.plug_in(outlet, car)
+        self._world.tell(charger.station_id, "started", outlet.spec.evse_id, car.session_id)
+        self._agenda.counts["sessions"] += 1
+        self._agenda.after(self._rng.uniform(*STAYS_S), partial(self._go, charger, outlet, car))
+
+    def _go(self, charger: Charger, outlet: Outlet, car: Car) -> None:
+        charger.unplug(outlet)
+        self._world.tell(charger.station_id, "ended", outlet.spec.evse_id, car.session_id)
+        self._agenda.after(self._rng.expovariate(1 / EMPTY_S), partial(self._come, charger, outlet))
+
+    def _retarget(self) -> None:
+        """Want something else: some, the others, everything at one feeder, or anything at all."""
+        rng, evses, books = self._rng, self._world.park.evses, self._world.books
+        most_w = {evse.evse_id: evse.nameplate_w for evse in evses}
+        match rng.randrange(4):
+            case 0:
+                share = rng.random()
+                wanted_w = {key: power_w if rng.random() < share else 0.0 for key, power_w in most_w.items()}
+            case 1:
+                wanted_w = {
+                    key: 0.0 if books.wanted_w.get(key, 0.0) > 0 else power_w for key, power_w in most_w.items()
+                }
+            case 2:
+                leaf = rng.choice(evses).feeder_id
+                wanted_w = {evse.evse_id: evse.nameplate_w if evse.feeder_id == leaf else 0.0 for evse in evses}
+            case _:
+                wanted_w = {key: rng.uniform(0.0, 1.1) * power_w for key, power_w in most_w.items()}
+        books.wanted_w = wanted_w
+        self._world.ring_leader()
+        self._agenda.after(LEAST_PAUSE_S + rng.expovariate(1 / self._world.faults.retarget_s), self._retarget)

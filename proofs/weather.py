@@ -1,0 +1,149 @@
+"""The bad days: what breaks when.
+
+At most k stations are surprised and not contained at once, unless `beyond_count` has more of them surprised.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from proofs.chargers import Charger, Surprise
+from proofs.watch import Watch
+from proofs.world import World
+from simulators.feeders import ANGLES_DEGREES, Load, Trace
+
+HOUR_S = 3600.0
+DATABASE_GONE_S = (5.0, 300.0)
+PARTITION_S = (5.0, 400.0)
+FROZEN_S = (20.0, 600.0)
+BOOT_S = (20.0, 90.0)
+VOLTAGE_S = 120.0
+VOLTAGE_SHARE = (0.9, 1.1)
+
+
+class Weather:
+    """Plays the faults at random times, and the uncontrolled load and the mains' voltage with them."""
+
+    def __init__(self, world: World, watch: Watch) -> None:
+        self._world = world
+        self._watch = watch
+        self._agenda = world.agenda
+        self._rng = world.chance("weather")
+        self._others: list[tuple[str, str, float, Trace]] = []
+        for node, reserve_a in _local_reserves(world).items():
+            for line in ANGLES_DEGREES[world.tree.supply]:
+                trace = world.tree.add(Load(node, f"{line}-N", Trace(), self._rng.uniform(0.0, 30.0)))
+                self._others.append((node, line, reserve_a, trace))
+
+    def begin(self) -> None:
+        """Put everything down that will come."""
+        faults = self._world.faults
+        for per_h, act in (
+            (faults.crashes_per_h, self._crash),
+            (faults.database_losses_per_h, self._lose_database),
+            (faults.partitions_per_h, self._partition),
+            (faults.hang_ups_per_h, self._hang_up),
+            (faults.reboots_per_h, self._reboot),
+            (faults.freezes_per_h, self._freeze),
+            (faults.surprises_per_h, self._surprise),
+            (faults.load_steps_per_h, self._step_load),
+        ):
+            if per_h > 0:
+                self._again(per_h, act)
+        self._change_voltage()
+
+    def _again(self, per_h: float, act: Callable[[], None]) -> None:
+        def happen() -> None:
+            act()
+            self._again(per_h, act)
+
+        self._agenda.after(self._rng.expovariate(per_h / HOUR_S), happen)
+
+    def _any(self) -> Charger:
+        return self._rng.choice(list(self._world.chargers.values()))
+
+    def _crash(self) -> None:
+        if self._world.controllers:
+            self._world.crash(self._world.controllers[self._rng.choice(sorted(self._world.controllers))])
+
+    def _lose_database(self) -> None:
+        books = self._world.books
+        if books.is_lost:
+            return
+
+        def find() -> None:
+            books.is_lost = False
+
+        books.is_lost = True
+        self._agenda.note("database lost")
+        self._agenda.after(self._rng.uniform(*DATABASE_GONE_S), find)
+
+    def _partition(self) -> None:
+        """Nothing gets through to some stations; some lines are cut by it, others go on where they stood."""
+        until_s = self._agenda.now_s + self._rng.uniform(*PARTITION_S)
+        share = self._rng.choice([0.2, 0.5, 1.0])
+        self._agenda.note("partition", f"until {until_s:.1f}")
+        for station_id in self._world.chargers:
+            if self._rng.random() < share and self._world.is_connected(station_id):
+                self._world.lines[station_id].stick(until_s)
+                if self._rng.choice([True, False]):
+                    cut_s = self._rng.uniform(self._agenda.now_s, until_s)
+                    self._agenda.at(cut_s, partial(self._world.hang_up, station_id, until_s - cut_s))
+
+    def _hang_up(self) -> None:
+        station_id = self._any().station_id
+        self._agenda.note("hang-up", station_id)
+        self._world.hang_up(station_id)
+
+    def _reboot(self) -> None:
+        charger = self._any()
+        if charger.surprise is None:
+            self._agenda.note("station reboots", charger.station_id)
+            charger.reboot()
+            self._boot(charger)
+
+    def _boot(self, charger: Charger) -> None:
+        self._world.hang_up(charger.station_id, self._rng.uniform(*BOOT_S))
+        self._world.tell(charger.station_id, "boot")
+
+    def _freeze(self) -> None:
+        charger = self._any()
+        charger.is_frozen_until_s = self._agenda.now_s + self._rng.uniform(*FROZEN_S)
+        self._agenda.note("station frozen", charger.station_id, f"until {charger.is_frozen_until_s:.1f}")
+
+    def _surprise(self) -> None:
+        faults = self._world.faults
+        sound = [each for each in self._world.chargers.values() if each.surprise is None]
+        count = faults.beyond_count or 1
+        if len(sound) < count or (not faults.beyond_count and self._watch.open_count() >= faults.surprised_count):
+            return
+        for charger in self._rng.sample(sound, count):
+            surprise = self._rng.choice(list(Surprise))
+            self._agenda.note(f"surprise: {surprise}", charger.station_id)
+            charger.be_surprised(surprise)
+            self._watch.note_surprise(charger)
+            if surprise is Surprise.RESET:
+                self._boot(charger)
+
+    def _step_load(self) -> None:
+        """The uncontrolled load somewhere becomes another one, below its reserve."""
+        if self._others:
+            node, line, reserve_a, trace = self._rng.choice(self._others)
+            trace.cut(self._agenda.now_s, self._rng.choice([0.0, reserve_a, self._rng.uniform(0.0, reserve_a)]))
+            self._agenda.note("load step", node, line)
+
+    def _change_voltage(self) -> None:
+        voltage_share = self._rng.choice([*VOLTAGE_SHARE, self._rng.uniform(*VOLTAGE_SHARE)])
+        for charger in self._world.chargers.values():
+            charger.note_voltage(voltage_share)
+        self._agenda.after(self._rng.expovariate(1 / VOLTAGE_S), self._change_voltage)
+
+
+def _local_reserves(world: World) -> dict[str, float]:
+    """Return what uncontrolled load each node may have of its own: its reserve without its children's."""
+    feeders = world.park.site.feeders
+    found = {}
+    for feeder in feeders:
+        own_a = feeder.reserve_a - sum(each.reserve_a for each in feeders if each.parent_id == feeder.feeder_id)
+        if own_a > 0:
+            found[feeder.feeder_id] = own_a
+    return found
