@@ -34,6 +34,8 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("app/scheduling/feeders.py", "load"): "A or W, as the row's key says",
     ("app/scheduling/feeders.py", "most"): "A or W, as the row's key says",
     ("proofs/", "loads"): "A or W, as the row's key says",
+    ("app/scheduling/filling.py", "FULL"): "of A or W, as the row's key says",
+    ("app/scheduling/filling.py", "room"): "A or W, as the row's key says",
     ("app/scheduling/profiles.py", "_limit"): "A or W, as the rate unit says",
     ("app/scheduling/profiles.py", "ROUNDING_GUARD"): "of A or W, as the rate unit says",
     ("app/scheduling/rounding.py", "HALF"): "just the number",

@@ -16,7 +16,8 @@ class LimitEntry:
     `lease_ends_at` is when it ends by the station's own clock, as far as that is right (None: with `ends_at`).
     `taken_at` is when a socket took it. `accepted_at` is when the station's acknowledgement came back, None while
     unknown; `failed_at` when waiting for it ended in an error, a timeout or a hang-up, which leaves it unknown (rule
-    R5). An intent that the station refused with a proper answer is `is_refused`, and never was in force.
+    R5). An intent that the station refused with a proper answer is `is_refused`, and never was in force. `switched_at`
+    is when, with it, the session's limit last went from or to zero (None: never yet).
     """
 
     order_no: int
@@ -31,6 +32,7 @@ class LimitEntry:
     taken_at: datetime | None = None
     failed_at: datetime | None = None
     refused_at: datetime | None = None
+    switched_at: datetime | None = None
 
     def is_in_force_at(self, now: datetime) -> bool:
         """Whether, by what the station said and the time, its lease holds."""
@@ -60,6 +62,7 @@ class LimitIntent:
     lease_ends_at: datetime
     ends_at: datetime
     reason: str
+    switched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from app.domain.intervals import Interval
 class PlanLine:
     """One session's part. `power_w[k]` is the mean power in `slots[k]` of the plan.
 
-    `target_w` is the limit wanted right now: 0, or at least the EVSE's minimum. `unmet_wh` is what cannot be delivered
-    by departure (0 when all can); `reason` says why in words when it is not 0.
+    `target_w` is the limit wanted right now: 0, or at least the EVSE's minimum. `must_w` is the part of the first
+    slot's power on which the departure depends, whatever the sun does, `most_w` what the car can take (0: it needs no
+    more). `unmet_wh` is what cannot be delivered by departure (0 when all can); `reason` says why in words when it
+    is not 0.
     """
 
     session_id: str
@@ -20,6 +22,8 @@ class PlanLine:
     target_w: float
     unmet_wh: float
     reason: str = ""
+    must_w: float = 0.0
+    most_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,24 @@ term has overtaken is refused by the database.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 
 from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome, Rejected, Unsupported
-from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
+from app.domain.limits import EvseLedger, LimitEntry, LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.operations.leadership import term_of
 from app.operations.proofs import place
 from app.operations.transaction import Tx
 from app.scheduling.allocation import allocate
-from app.scheduling.feeders import grid_of
+from app.scheduling.feeders import Grid, grid_of
+from app.scheduling.following import Line, Room, Sun, claims_of, floors_w, follow
 from app.scheduling.ledger import open_entries
 from app.scheduling.orders import Aims, Wanted, aims, ledgers_of, settled, settled_at, taken
+from app.scheduling.surplus import FRESH, measured_surplus_w
 from app.store.base import stored_text
 from app.store.electrical import feeders_of
 from app.store.plan import (
@@ -34,7 +36,7 @@ from app.store.plan import (
     open_limits,
     untaken_limits,
 )
-from app.store.site import lock_site
+from app.store.site import lock_site, readings_since
 from app.store.specs import evse_spec, read_site, site_spec
 from app.store.station import EvseRow, StationRow
 
@@ -55,8 +57,9 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     await _drop_unsendable(tx, evses)
     entries = [entry_of(row) for row in await open_limits(tx.session, site_id)]
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
-    aimed = await _aims(tx, site, entries)
-    allocation = allocate(site, evses, ledgers, aimed.targets, grid_of(site, evses), tx.now)
+    grid = grid_of(site, evses)
+    aimed = await _aims(tx, site, evses, ledgers, grid, entries)
+    allocation = allocate(site, evses, ledgers, aimed.targets, grid, tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
     await close_limits(tx.session, [entry.order_no for entry in entries if entry.order_no not in still_open])
     await _write(tx, allocation.intents, term)
@@ -88,14 +91,47 @@ def entry_of(row: LimitRow) -> LimitEntry:
         taken_at=row.taken_at,
         failed_at=row.outcome_at if row.outcome == "unknown" else None,
         refused_at=row.outcome_at if row.outcome == "refused" else None,
+        switched_at=row.switched_at,
     )
 
 
-async def _aims(tx: Tx, site: SiteSpec, entries: Sequence[LimitEntry]) -> Aims:
+async def _aims(
+    tx: Tx,
+    site: SiteSpec,
+    evses: Sequence[EvseSpec],
+    ledgers: Mapping[int, EvseLedger],
+    grid: Grid,
+    entries: Sequence[LimitEntry],
+) -> Aims:
+    """Return what the plan and the sun want now at every EVSE with a session, beside what was accepted there last."""
     desired = await desired_limits(tx.session, site.site_id)
-    newest = await newest_limits(tx.session, [each.session_id for each in desired])
-    wanted = [Wanted(each.evse_id, str(each.session_id), each.target_w) for each in desired]
-    return aims(wanted, entries, {str(key): entry_of(row) for key, row in newest.items()}, tx.now)
+    rows = await newest_limits(tx.session, [each.session_id for each, _ in desired])
+    newest = {str(session_id): entry_of(row) for session_id, row in rows.items()}
+    claims = claims_of([_line_of(row) for row, _ in desired], evses, entries, newest, tx.now)
+    sun = Sun(max((surplus_w for _, surplus_w in desired), default=0.0), await _measured_w(tx, site.site_id))
+    room = Room(grid, floors_w(evses, ledgers, claims, tx.now, site.settle))
+    targets_w = follow(claims, room, sun, tx.now)
+    wanted = [Wanted(each.evse_id, each.session_id, targets_w[each.evse_id]) for each in claims]
+    return aims(wanted, entries, newest, tx.now)
+
+
+def _line_of(row: DesiredLimitRow) -> Line:
+    """Return what is planned as a value; where only a target is known it is what must be, neither more nor less."""
+    target_w = row.target_w
+    return Line(
+        evse_id=row.evse_id,
+        session_id=str(row.session_id),
+        planned_w=target_w if row.planned_w is None else row.planned_w,
+        must_w=target_w if row.must_w is None else row.must_w,
+        most_w=target_w if row.most_w is None else row.most_w,
+        need_wh=row.need_wh or 0.0,
+        departs_at=row.departs_at,
+    )
+
+
+async def _measured_w(tx: Tx, site_id: str) -> float | None:
+    rows = await readings_since(tx.session, site_id, tx.now - FRESH)
+    return measured_surplus_w([(row.at, row.pv_w, row.building_w) for row in rows if row.at <= tx.now], tx.now)
 
 
 async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:
@@ -115,6 +151,7 @@ async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:
                 ends_at=intent.ends_at,
                 is_closed=False,
                 term=term,
+                switched_at=intent.switched_at,
             )
         )
     await tx.session.flush()

@@ -37,7 +37,7 @@ async def replan_site(tx: Tx, site_id: str) -> ChargingPlan:
     snapshot = await read_snapshot(tx.session, site_id, tx.now)
     made = await asyncio.to_thread(plan, snapshot, tx.now)
     plan_id = await _write_plan(tx, snapshot, made)
-    await _write_desired(tx, made, plan_id)
+    await _write_desired(tx, snapshot, made, plan_id)
     tx.ring(site_limits(site_id))
     return made
 
@@ -78,6 +78,7 @@ async def _write_plan(tx: Tx, snapshot: SiteSnapshot, made: ChargingPlan) -> uui
         made_at=made.made_at,
         body=orjson.dumps(made, default=_plain).decode(),
         inputs=orjson.dumps(snapshot, default=_plain).decode(),
+        surplus_w=made.surplus_w[0],
     )
     tx.session.add(row)
     await tx.session.flush()
@@ -85,14 +86,20 @@ async def _write_plan(tx: Tx, snapshot: SiteSnapshot, made: ChargingPlan) -> uui
     return row.plan_id
 
 
-async def _write_desired(tx: Tx, made: ChargingPlan, plan_id: uuid.UUID) -> None:
-    """Replace what the site's EVSEs should be limited to."""
+async def _write_desired(tx: Tx, snapshot: SiteSnapshot, made: ChargingPlan, plan_id: uuid.UUID) -> None:
+    """Replace what the site's EVSEs should be limited to, with what the limit loop needs to follow the sun."""
+    demands = {demand.session_id: demand for demand in snapshot.demands}
     values = [
         {
             "evse_id": line.evse_id,
             "session_id": uuid.UUID(line.session_id),
             "plan_id": plan_id,
             "target_w": line.target_w,
+            "planned_w": line.power_w[0],
+            "must_w": line.must_w,
+            "most_w": line.most_w,
+            "need_wh": demands[line.session_id].need_wh,
+            "departs_at": demands[line.session_id].departs_at,
         }
         for line in sorted(made.lines, key=lambda line: line.evse_id)
     ]
@@ -105,7 +112,7 @@ async def _write_desired(tx: Tx, made: ChargingPlan, plan_id: uuid.UUID) -> None
     )
     if values:
         statement = insert(DesiredLimitRow).values(values)
-        changed = {name: statement.excluded[name] for name in ("session_id", "plan_id", "target_w")}
+        changed = {name: statement.excluded[name] for name in values[0] if name != "evse_id"}
         await tx.session.execute(statement.on_conflict_do_update(index_elements=["evse_id"], set_=changed))
 
 

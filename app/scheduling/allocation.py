@@ -159,8 +159,21 @@ def _usable_w(power_w: float, evse: EvseSpec) -> float:
 def _intent(site: SiteSpec, evse: EvseSpec, target: Target, power_w: float, now: datetime, reason: str) -> LimitIntent:
     lease_ends_at = now + site.lease
     return LimitIntent(
-        evse.evse_id, target.session_id, power_w, lease_ends_at, lease_ends_at + evse.lease_slack, reason
+        evse_id=evse.evse_id,
+        session_id=target.session_id,
+        power_w=power_w,
+        lease_ends_at=lease_ends_at,
+        ends_at=lease_ends_at + evse.lease_slack,
+        reason=reason,
+        switched_at=_switched_at(target.accepted, power_w, now),
     )
+
+
+def _switched_at(accepted: LimitEntry | None, power_w: float, now: datetime) -> datetime | None:
+    """Return when the session's limit last went from or to zero once this power is in force."""
+    if accepted is None:
+        return now if power_w == 0 else None
+    return now if (accepted.power_w > 0) != (power_w > 0) else accepted.switched_at
 
 
 def renewal_at(site: SiteSpec, entry: LimitEntry) -> datetime:

@@ -19,7 +19,7 @@ ANSWER_OVERDUE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the plan, or what follows it between plans, wants at an EVSE for its session."""
+    """What is wanted at an EVSE for its session: by the plan, or by what follows the sun between plans."""
 
     evse_id: int
     session_id: str
@@ -40,6 +40,7 @@ def aims(
     """Return what is to be reached, from the site's open entries and the newest entry of each session (open or not)."""
     targets: dict[int, Target] = {}
     retry_at: list[datetime] = []
+    of_session = by_session(entries)
     for each in wanted:
         last = newest.get(each.session_id)
         pause_until_at = _pause_until_at(last, each.target_w)
@@ -50,7 +51,7 @@ def aims(
             evse_id=each.evse_id,
             session_id=each.session_id,
             target_w=each.target_w,
-            accepted=in_force(each.session_id, entries, now),
+            accepted=in_force(of_session.get(each.session_id, ()), now),
             in_flight=is_paused,
             is_doubtful=last is not None and last.accepted_at is None and not last.is_refused,
         )
@@ -70,12 +71,20 @@ def _pause_until_at(last: LimitEntry | None, target_w: float) -> datetime | None
     return None if target_w < last.power_w else ended_at + RETRY_PAUSE
 
 
-def in_force(session_id: str, entries: Sequence[LimitEntry], now: datetime) -> LimitEntry | None:
-    """Return the session's newest accepted entry while its lease runs at the station.
+def by_session(entries: Sequence[LimitEntry]) -> dict[str, list[LimitEntry]]:
+    """Return the entries of each session, in their order."""
+    found: dict[str, list[LimitEntry]] = {}
+    for entry in entries:
+        found.setdefault(entry.session_id, []).append(entry)
+    return found
+
+
+def in_force(entries: Sequence[LimitEntry], now: datetime) -> LimitEntry | None:
+    """Return the newest accepted one of a session's entries while its lease runs at the station.
 
     An older one is never in force again, even where (of the raw door) its own end lies later.
     """
-    accepted = [entry for entry in entries if entry.session_id == session_id and entry.accepted_at is not None]
+    accepted = [entry for entry in entries if entry.accepted_at is not None]
     newest = max(accepted, key=lambda entry: entry.order_no, default=None)
     return newest if newest is not None and newest.is_in_force_at(now) else None
 

@@ -4,7 +4,7 @@ Ordered soft goals as costs of one min-cost flow: promised energy of plugged-in 
 being done before the departure buffer, then grid late and sun early, then leaving limits as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,6 +60,8 @@ def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
         now=now,
     )
     unmet = {car.key: float(wh) for car, wh in zip(cars, solution.unmet_wh, strict=True)}
+    first_w = {demand.session_id: powers[demand.session_id][0] for demand in snapshot.demands}
+    must = _must_w(snapshot, first_w, slots[0], mean_power_w(solution.grid_wh[0], slots[0].span), now)
     lines = tuple(
         PlanLine(
             demand.session_id,
@@ -68,6 +70,8 @@ def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
             targets[demand.session_id],
             unmet[demand.session_id],
             _why_unmet(demand, unmet[demand.session_id], now),
+            must[demand.session_id],
+            demand.max_power_w if demand.need_wh > 0 else 0.0,
         )
         for demand in _by_session(snapshot.demands)
     )
@@ -204,8 +208,7 @@ def _powers(cars: Sequence[_Car], slots: Sequence[Interval], solution: Solution)
 
 def _wish(demand: Demand, power_w: float, snapshot: SiteSnapshot, now: datetime) -> Wish:
     """Return what a session should get now: within the departure buffer all it can take, for charging slows down."""
-    is_due = demand.departs_at - now <= snapshot.site.departure_buffer and demand.need_wh > 0
-    power_w = demand.max_power_w if is_due else power_w
+    power_w = demand.max_power_w if _is_due(demand, snapshot, now) else power_w
     return Wish(
         key=demand.session_id,
         power_w=power_w,
@@ -216,6 +219,39 @@ def _wish(demand: Demand, power_w: float, snapshot: SiteSnapshot, now: datetime)
         need_wh=demand.need_wh,
         departs_at=demand.departs_at,
     )
+
+
+def _is_due(demand: Demand, snapshot: SiteSnapshot, now: datetime) -> bool:
+    return demand.departs_at - now <= snapshot.site.departure_buffer and demand.need_wh > 0
+
+
+def _must_w(
+    snapshot: SiteSnapshot, planned_w: Mapping[str, float], slot: Interval, grid_w: float, now: datetime
+) -> dict[str, float]:
+    """Return what of everybody's power in the first slot does not wait for sun.
+
+    Within the departure buffer that is all it can take; before, what its stay would be too short for later, and of what
+    the plan buys from the grid so much that it adds up: those with the least to spare first.
+    """
+    must: dict[str, float] = {}
+    spare_wh = {each.session_id: _spare_wh(each, now) for each in snapshot.demands}
+    for demand in _by_session(snapshot.demands):
+        later_wh = energy_wh(demand.max_power_w, max(timedelta(0), demand.departs_at - slot.end_at))
+        late_w = mean_power_w(max(0.0, demand.need_wh - later_wh), slot.span)
+        must[demand.session_id] = (
+            demand.max_power_w if _is_due(demand, snapshot, now) else min(planned_w[demand.session_id], late_w)
+        )
+    left_w = grid_w - sum(must.values())
+    for session_id in sorted(must, key=lambda each: (spare_wh[each], each)):
+        more_w = min(max(0.0, left_w), max(0.0, planned_w[session_id] - must[session_id]))
+        must[session_id] += more_w
+        left_w -= more_w
+    return must
+
+
+def _spare_wh(demand: Demand, now: datetime) -> float:
+    """Return how much more the session could still take by departure than it needs."""
+    return energy_wh(demand.max_power_w, max(timedelta(0), demand.departs_at - now)) - demand.need_wh
 
 
 def _why_unmet(demand: Demand, unmet_wh: float, now: datetime) -> str:

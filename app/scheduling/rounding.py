@@ -14,7 +14,10 @@ GUARD_W = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The planned mean power of a session in the current slot, and what its limit and its urgency are."""
+    """The planned mean power of a session in the current slot, and what its limit and its urgency are.
+
+    `must_w` is what of its power is not to be taken for another one's turn.
+    """
 
     key: str
     power_w: float
@@ -24,13 +27,17 @@ class Wish:
     switched_at: datetime | None
     need_wh: float
     departs_at: datetime
+    must_w: float = 0.0
 
 
-def round_targets(wishes: Sequence[Wish], *, room_w: float, now: datetime) -> dict[str, float]:
+def round_targets(
+    wishes: Sequence[Wish], *, room_w: float, now: datetime, start_share: float = HALF
+) -> dict[str, float]:
     """Return a limit per session: 0 or between its minimum and maximum; their sum follows the planned sum.
 
     `room_w` is what all plugged-in EVSEs together may be allowed. Who is on stays on for at least 5 minutes and who is
-    off stays off for as long, unless the plan gives it its full power (it is late).
+    off stays off for as long, unless the plan gives it its full power (it is late). Who is off begins where at least
+    `start_share` of its minimum is left to give.
     """
     targets_w = {wish.key: min(wish.power_w, wish.max_power_w) for wish in wishes if wish.power_w >= wish.min_power_w}
     small = [wish for wish in wishes if wish.key not in targets_w]
@@ -38,7 +45,7 @@ def round_targets(wishes: Sequence[Wish], *, room_w: float, now: datetime) -> di
     for wish in sorted(small, key=lambda each: _turn(each, now)):
         must_stay = _is_on(wish) and _is_fresh(wish, now)
         may_start = _is_on(wish) or not _is_fresh(wish, now)
-        wants = wish.power_w > GUARD_W and owed_w >= HALF * wish.min_power_w
+        wants = wish.power_w > GUARD_W and owed_w >= (HALF if _is_on(wish) else start_share) * wish.min_power_w
         if must_stay or (may_start and wants):
             targets_w[wish.key] = wish.min_power_w
             owed_w -= wish.min_power_w
@@ -79,7 +86,8 @@ def _spread(wishes: Sequence[Wish], targets_w: dict[str, float], owed_w: float, 
         is_tight = spare_wh[wish.key] < energy_wh(wish.max_power_w, TIGHT)
         if targets_w[wish.key] <= 0 or (owed_w < 0 and is_tight):
             continue
-        wanted_w = min(wish.max_power_w, max(wish.min_power_w, targets_w[wish.key] + owed_w))
+        least_w = max(wish.min_power_w, min(wish.must_w, targets_w[wish.key]))
+        wanted_w = min(wish.max_power_w, max(least_w, targets_w[wish.key] + owed_w))
         owed_w -= wanted_w - targets_w[wish.key]
         targets_w[wish.key] = wanted_w
 

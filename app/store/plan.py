@@ -33,7 +33,10 @@ LONGEST_ON_THE_WAY = timedelta(minutes=15)
 
 
 class PlanRow(Base):
-    """One plan of one site. `body` is the plan, `inputs` the snapshot it was made from, both as JSON text."""
+    """One plan of one site. `body` is the plan, `inputs` the snapshot it was made from, both as JSON text.
+
+    `surplus_w` is the surplus that it reckoned with in its first slot.
+    """
 
     __tablename__ = "plan"
     __table_args__ = (UniqueConstraint("site_id", "revision"),)
@@ -44,10 +47,15 @@ class PlanRow(Base):
     made_at: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
     inputs: Mapped[str] = mapped_column(Text)
+    surplus_w: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
 
 
 class DesiredLimitRow(Base):
-    """What the newest plan wants at an EVSE right now; the limit loop brings the ledger to it."""
+    """What the newest plan wants at an EVSE right now; the limit loop follows the sun from there.
+
+    `planned_w`, `must_w` and `most_w` are the plan line's (None: only `target_w` counts); `need_wh` and `departs_at`
+    say how much is still wanted by when.
+    """
 
     __tablename__ = "desired_limit"
 
@@ -55,6 +63,11 @@ class DesiredLimitRow(Base):
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("charging_session.session_id", ondelete="CASCADE"))
     plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("plan.plan_id", ondelete="CASCADE"))
     target_w: Mapped[float]
+    planned_w: Mapped[float | None]
+    must_w: Mapped[float | None]
+    most_w: Mapped[float | None]
+    need_wh: Mapped[float | None]
+    departs_at: Mapped[datetime | None]
 
 
 class LimitRow(Base):
@@ -63,7 +76,8 @@ class LimitRow(Base):
     `outcome` is None while nothing is known, else accepted, refused, unknown (error, timeout, hang-up) or unsent (never
     handed to a socket, provably). `is_closed` marks entries that can no longer be in force (kept as history).
     `lease_ends_at` is when the lease ends by the station's clock (None: of the raw door), `ends_at` until when the
-    ledger counts it. `term` is the leadership under which it was written (rule R9).
+    ledger counts it. `term` is the leadership under which it was written (rule R9). `switched_at` is when, with it, the
+    session's limit last went from or to zero.
     """
 
     __tablename__ = "limit_entry"
@@ -88,6 +102,7 @@ class LimitRow(Base):
     outcome_at: Mapped[datetime | None]
     is_closed: Mapped[bool] = mapped_column(default=False)
     term: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    switched_at: Mapped[datetime | None]
 
 
 async def open_limits(session: AsyncSession, site_id: str) -> Sequence[LimitRow]:
@@ -182,12 +197,14 @@ async def forget_desired(session: AsyncSession, session_id: uuid.UUID) -> None:
     await session.execute(delete(DesiredLimitRow).where(DesiredLimitRow.session_id == session_id))
 
 
-async def desired_limits(session: AsyncSession, site_id: str) -> Sequence[DesiredLimitRow]:
-    """Return what the newest plan wants at the EVSEs whose session still runs, by evse_id."""
+async def desired_limits(session: AsyncSession, site_id: str) -> Sequence[tuple[DesiredLimitRow, float]]:
+    """Return what the newest plan wants at the EVSEs whose session still runs, by evse_id, with its `surplus_w`."""
     query = (
-        select(DesiredLimitRow)
+        select(DesiredLimitRow, PlanRow.surplus_w)
+        .join(PlanRow, PlanRow.plan_id == DesiredLimitRow.plan_id)
         .join(SessionRow, SessionRow.session_id == DesiredLimitRow.session_id)
         .where(SessionRow.site_id == site_id, SessionRow.ended_at.is_(None))
         .order_by(DesiredLimitRow.evse_id)
     )
-    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+    rows = await session.execute(query.execution_options(populate_existing=True))
+    return [(row, surplus_w) for row, surplus_w in rows]

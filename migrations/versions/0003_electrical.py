@@ -83,6 +83,7 @@ def upgrade() -> None:
     _feeder()
     _alarm()
     _leader()
+    _following()
 
 
 def _site_key() -> sa.ForeignKey:
@@ -172,7 +173,19 @@ def _leader() -> None:
     )
 
 
+def _following() -> None:
+    op.add_column("plan", sa.Column("surplus_w", NUMBER, nullable=False, server_default="0"))
+    for name in ("planned_w", "must_w", "most_w", "need_wh"):
+        op.add_column("desired_limit", sa.Column(name, NUMBER))
+    op.add_column("desired_limit", sa.Column("departs_at", TIME))
+    op.add_column("limit_entry", sa.Column("switched_at", TIME))
+
+
 def downgrade() -> None:
+    op.drop_column("limit_entry", "switched_at")
+    for column in ("departs_at", "need_wh", "most_w", "must_w", "planned_w"):
+        op.drop_column("desired_limit", column)
+    op.drop_column("plan", "surplus_w")
     op.execute("DROP TRIGGER limit_entry_fence ON limit_entry")
     for function in ("refuse_other_terms()", "lead_site(text, text, interval, interval)", "is_present(text)"):
         op.execute(f"DROP FUNCTION {function}")
