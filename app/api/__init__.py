@@ -11,12 +11,14 @@ from app.api import health
 from app.api.problems import install_problems
 from app.api.v1 import (
     access_tokens,
+    alarms,
     bookings,
     certificate_commands,
     commands,
     contract,
     device_model,
     drivers,
+    electrical,
     flexibility,
     forecasts,
     frames,
@@ -36,6 +38,8 @@ from app.api.v1 import (
 
 NOUNS = (
     sites,
+    electrical,
+    alarms,
     readings,
     forecasts,
     plans,

@@ -128,7 +128,7 @@ async def _domain_problem(_: Request, broken: Exception) -> JSONResponse:
         TITLES[code],
         detail,
         headers=HEADERS.get(code),
-        errors=[{"field": broken.field, "reason": broken.detail}] if broken.field else (),
+        errors=[{"field": field, "reason": reason} for field, reason in broken.wrong],
         extension=_extension(broken),
     )
 

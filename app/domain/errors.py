@@ -1,17 +1,22 @@
 """Broken promises, each with a stable code; every edge (HTTP, OCPP, command line) maps codes in one table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 
 class SunslotError(Exception):
-    """Base of all domain errors; `code` is stable, `detail` is for people, `field` names the bad input if one is."""
+    """Base of all domain errors; `code` is stable, `detail` is for people, `field` names the bad input if one is.
+
+    `wrong` is (field, reason) of each bad input where there may be several.
+    """
 
     code = "internal"
 
-    def __init__(self, detail: str, *, field: str | None = None) -> None:
+    def __init__(self, detail: str, *, field: str | None = None, wrong: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
+        self.wrong = tuple(wrong) or (() if field is None else ((field, detail),))
 
 
 class NotFound(SunslotError):

@@ -1,4 +1,4 @@
-"""Stations: provisioning, and how they look right now."""
+"""Stations: what is expected of them, and how they look right now."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,16 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from app.bus.subjects import site_changed, site_limits, station_dismissed
-from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.errors import Conflict, NotFound
 from app.domain.pages import Page, PageAsked
 from app.domain.units import power_w
 from app.operations import sites
-from app.operations.station_keys import random_key, salted
+from app.operations.adoption import CERTIFIED, check_serial
 from app.operations.transaction import Tx
-from app.store import certificate_queries, site_queries, station_queries
+from app.store import station_queries
 from app.store.session import SessionRow
 from app.store.site import SiteRow
 from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow, lock_evses
-
-CERTIFIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +26,19 @@ class EvseState:
     """An EVSE as it is now.
 
     `limit_w` is what may be drawn: the acknowledged lease, else the proven default, None while neither is known.
-    `is_controllable` says whether the EVSE can be given more than its safe current (rule R6). `power_w` is the last
-    metered power; `session_id` the running session.
+    `is_controllable` says whether the EVSE can be given more than its safe current (rule R6); one that is known not to
+    do what it is told is distrusted since `distrusted_at`, for a reason. `power_w` is the last metered power;
+    `session_id` the running session.
     """
 
     evse_id: int
     evse_number: int
     max_current_a: float
     phase_count: int
+    feeder_id: str | None
+    wiring: str
+    min_current_a: float | None
+    is_dc: bool
     nameplate_w: float
     occupancy: str | None
     activity: str | None
@@ -45,6 +48,8 @@ class EvseState:
     metered_at: datetime | None
     is_verified: bool
     is_controllable: bool
+    distrusted_at: datetime | None
+    distrusted_for: str | None
     limit_w: float | None
     session_id: UUID | None
 
@@ -74,59 +79,6 @@ class StationState:
     evses: tuple[EvseState, ...]
 
 
-async def adopt(
-    tx: Tx,
-    *,
-    station_id: str,
-    site_id: str,
-    security_profile: int,
-    evses: Sequence[tuple[float, int]],
-    dialect: str | None = None,
-    key: str | None = None,
-    is_commissioned: bool = True,
-    expected_serial: str | None = None,
-) -> str:
-    """Provision a station with its EVSEs (max_current_a, phase_count) and return its key, shown this once.
-
-    The key suits both dialects; a station of security profile 0 gets one too, for the day it is raised to 1. A stranger
-    of that identity leaves the list. One that is not commissioned is told to wait. Raises Invalid, Conflict.
-    """
-    site = await site_queries.locked_site(tx.session, site_id)
-    if site is None:
-        raise Invalid("there is no such site", field="site_id")
-    if await station_queries.station(tx.session, station_id) is not None:
-        raise Conflict(f"the station {station_id} is provisioned already", field="station_id")
-    sites.check_room(site, [*await site_queries.evse_currents(tx.session, site_id), *evses])
-    if security_profile == CERTIFIED and expected_serial is None:
-        raise Invalid("profile 3 compares the certificate with it", field="expected_serial")
-    await _check_serial(tx, station_id, expected_serial)
-    secret = key or random_key()
-    salt, hashed = salted(secret)
-    tx.session.add(
-        StationRow(
-            station_id=station_id,
-            site_id=site_id,
-            security_profile=security_profile,
-            key_salt=salt,
-            key_hash=hashed,
-            dialect=dialect,
-            is_commissioned=is_commissioned,
-            expected_serial=expected_serial,
-            created_at=tx.now,
-        )
-    )
-    await tx.session.flush()
-    for number, (max_current_a, phase_count) in enumerate(evses, start=1):
-        tx.session.add(
-            EvseRow(station_id=station_id, evse_number=number, max_current_a=max_current_a, phase_count=phase_count)
-        )
-        await tx.session.flush()
-    await station_queries.forget_stranger(tx.session, station_id)
-    tx.ring(site_changed(site_id))
-    tx.ring(site_limits(site_id))
-    return secret
-
-
 async def change(tx: Tx, station_id: str, values: Mapping[str, Any]) -> None:
     """Change what is expected of a station; raises NotFound, Invalid, Conflict.
 
@@ -138,7 +90,7 @@ async def change(tx: Tx, station_id: str, values: Mapping[str, Any]) -> None:
     if "expected_serial" in values:
         if values["expected_serial"] is None and CERTIFIED in {row.security_profile, row.target_profile}:
             raise Conflict("profile 3 compares the certificate with it", field="expected_serial")
-        await _check_serial(tx, station_id, values["expected_serial"])
+        await check_serial(tx, station_id, values["expected_serial"])
         row.expected_serial = values["expected_serial"]
     is_commissioned = values.get("is_commissioned", row.is_commissioned)
     if is_commissioned != row.is_commissioned:
@@ -174,12 +126,6 @@ async def remove(tx: Tx, station_id: str) -> None:
     tx.ring(station_dismissed(station_id))
     tx.ring(site_changed(row.site_id))
     tx.ring(site_limits(row.site_id))
-
-
-async def _check_serial(tx: Tx, station_id: str, serial: str | None) -> None:
-    """No two stations may be meant by one certificate."""
-    if serial is not None and await certificate_queries.expects_serial(tx.session, serial, besides=station_id):
-        raise Conflict("another station has this serial number or identity", field="expected_serial")
 
 
 async def get(tx: Tx, station_id: str) -> StationState:
@@ -260,6 +206,10 @@ def _evse_state(
         evse_number=evse.evse_number,
         max_current_a=evse.max_current_a,
         phase_count=evse.phase_count,
+        feeder_id=evse.feeder_id,
+        wiring=evse.wiring,
+        min_current_a=evse.min_current_a,
+        is_dc=evse.is_dc,
         nameplate_w=power_w(evse.max_current_a, site.voltage_v, evse.phase_count),
         occupancy=evse.occupancy,
         activity=evse.activity,
@@ -268,7 +218,9 @@ def _evse_state(
         power_w=evse.power_w,
         metered_at=evse.metered_at,
         is_verified=is_verified,
-        is_controllable=station.takes_leases,
+        is_controllable=station.takes_leases and evse.distrusted_at is None,
+        distrusted_at=evse.distrusted_at,
+        distrusted_for=evse.distrusted_for,
         limit_w=lease_w if lease_w is not None else safe_w if is_verified else None,
         session_id=None if session is None else session.session_id,
     )

@@ -113,9 +113,9 @@ def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: Loads | None = Non
     ratings = _ratings(site, loads or {})
     numbers = {key: number for number, key in enumerate(ratings)}
     shares = {evse.evse_id: tuple(_shares(site, evse, feeders, numbers)) for evse in evses}
-    surprises = _surprises(site, evses, shares, len(ratings))
+    covered = surprises(site, evses, shares, len(ratings))
     rows = tuple(
-        Row(key, rating - surprise) for (key, rating), surprise in zip(ratings.items(), surprises, strict=True)
+        Row(key, rating - sum(gains.values())) for (key, rating), gains in zip(ratings.items(), covered, strict=True)
     )
     return Grid(rows, shares)
 
@@ -162,17 +162,17 @@ def _shares(
                 yield Share(number, per_w, most_a)
 
 
-def _surprises(
+def surprises(
     site: SiteSpec, evses: Sequence[EvseSpec], shares: Mapping[int, Sequence[Share]], row_count: int
-) -> list[float]:
-    """Return per row what its k stations with the most to gain could draw beyond their safe power."""
-    if site.surprised_count <= 0:
-        return [0.0] * row_count
+) -> list[dict[str, float]]:
+    """Return per row its k stations with the most to gain, and what each could draw beyond its safe power."""
     gains: list[dict[str, float]] = [{} for _ in range(row_count)]
+    if site.surprised_count <= 0:
+        return gains
     for evse in evses:
         if not evse.is_verified:
             continue  # counted at nameplate already
         for share in shares[evse.evse_id]:
             gain = share.load(evse.nameplate_w) - share.load(evse.safe_power_w)
             gains[share.row][evse.station_id] = gains[share.row].get(evse.station_id, 0.0) + gain
-    return [sum(sorted(of_row.values())[-site.surprised_count :]) for of_row in gains]
+    return [dict(sorted(each.items(), key=lambda of: (-of[1], of[0]))[: site.surprised_count]) for each in gains]

@@ -1,10 +1,11 @@
 """The electrical tree below a site, alarms about it, and who leads a site."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, select, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -90,6 +91,14 @@ def _feeder(row: FeederRow) -> Feeder:
         rise_a=row.rise_a,
         rise_w=row.rise_w,
     )
+
+
+async def replace_feeders(session: AsyncSession, site_id: str, feeders: Sequence[Feeder]) -> None:
+    """Make these the site's feeders."""
+    await session.execute(delete(FeederRow).where(FeederRow.site_id == site_id))
+    if feeders:
+        rows = [{"site_id": site_id, **asdict(feeder), "kind": feeder.kind.value} for feeder in feeders]
+        await session.execute(insert(FeederRow), rows)
 
 
 async def open_alarms(session: AsyncSession, site_id: str) -> Sequence[AlarmRow]:

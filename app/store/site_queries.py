@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.pages import Page, PageAsked
 from app.store.page_queries import Keys, fetch_page
 from app.store.site import ForecastRow, SiteReadingRow, SiteRow
-from app.store.station import EvseRow, StationRow
 
 SITE_KEYS = Keys((SiteRow.site_id,), (str,))
 READING_KEYS = Keys((SiteReadingRow.at,), (datetime,))
@@ -33,12 +32,6 @@ async def site_ids(session: AsyncSession) -> list[str]:
 async def sites(session: AsyncSession, asked: PageAsked) -> Page[SiteRow]:
     """Return sites by id."""
     return await fetch_page(session, select(SiteRow), SITE_KEYS, asked)
-
-
-async def evse_currents(session: AsyncSession, site_id: str) -> list[tuple[float, int]]:
-    """Return (max_current_a, phase_count) of every EVSE of the site."""
-    query = select(EvseRow.max_current_a, EvseRow.phase_count).join(StationRow).where(StationRow.site_id == site_id)
-    return [(max_current_a, phase_count) for max_current_a, phase_count in await session.execute(query)]
 
 
 async def add_reading(session: AsyncSession, row: SiteReadingRow) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    false,
     func,
     literal,
     select,
@@ -91,10 +92,11 @@ class EvseRow(Base):
     """One EVSE: electrical facts, what it last reported and whether its default profile is verified.
 
     `feeder_id` is the site's feeder that it hangs at (None: the site), `wiring` a `Wiring`, `min_current_a` the
-    smallest usable current (None: the site's). `verified_as` is what the default was proven for: serial, firmware and
-    configuration. `installed_at` is since when it has a default that cannot be read back (None: not so), and
-    `unproven_for` why it is not verified. `distrusted_at` is since when it is known not to do what it is told, and
-    `distrusted_for` why. `surprised_at` is since when it may draw more than was counted before, until room is made.
+    smallest usable current (None: the site's), of a DC connector (`is_dc`) its own. `verified_as` is what the default
+    was proven for: serial, firmware and configuration. `installed_at` is since when it has a default that cannot be
+    read back (None: not so), and `unproven_for` why it is not verified. `distrusted_at` is since when it is known not
+    to do what it is told, and `distrusted_for` why. `surprised_at` is since when it may draw more than was counted
+    before, until room is made.
     """
 
     __tablename__ = "evse"
@@ -119,6 +121,7 @@ class EvseRow(Base):
     feeder_id: Mapped[str | None] = mapped_column(String(48))
     wiring: Mapped[str] = mapped_column(String(16), default="unknown", server_default=text("'unknown'"))
     min_current_a: Mapped[float | None]
+    is_dc: Mapped[bool] = mapped_column(default=False, server_default=false())
     verified_as: Mapped[str | None] = mapped_column(String(64))
     distrusted_at: Mapped[datetime | None]
     distrusted_for: Mapped[str | None] = mapped_column(String(200))

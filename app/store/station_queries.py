@@ -131,11 +131,3 @@ async def quarantine(session: AsyncSession, station_id: str, asked: PageAsked) -
 async def unverify_station(session: AsyncSession, station_id: str) -> None:
     """Mark the default profiles of all the station's EVSEs as unproven."""
     await session.execute(update(EvseRow).where(EvseRow.station_id == station_id).values(default_verified_at=None))
-
-
-async def unverify_site(session: AsyncSession, site_id: str) -> list[str]:
-    """Mark the default profiles of all the site's EVSEs as unproven; return the ids of its stations."""
-    query = select(StationRow.station_id).where(StationRow.site_id == site_id)
-    station_ids = list(await session.scalars(query.order_by(StationRow.station_id)))
-    await session.execute(update(EvseRow).where(EvseRow.station_id.in_(station_ids)).values(default_verified_at=None))
-    return station_ids

@@ -108,6 +108,7 @@ def _evse() -> None:
     op.add_column("evse", sa.Column("feeder_id", sa.String(48)))
     op.add_column("evse", sa.Column("wiring", sa.String(16), nullable=False, server_default="unknown"))
     op.add_column("evse", sa.Column("min_current_a", NUMBER))
+    op.add_column("evse", sa.Column("is_dc", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("evse", sa.Column("verified_as", sa.String(64)))
     op.add_column("evse", sa.Column("distrusted_at", TIME))
     op.add_column("evse", sa.Column("distrusted_for", sa.String(200)))
@@ -195,7 +196,7 @@ def downgrade() -> None:
         op.drop_column("limit_entry", column)
     for column in ("surprised_for", "surprised_at", "unproven_for", "installed_at"):
         op.drop_column("evse", column)
-    for column in ("distrusted_for", "distrusted_at", "verified_as", "min_current_a", "wiring", "feeder_id"):
+    for column in ("distrusted_for", "distrusted_at", "verified_as", "is_dc", "min_current_a", "wiring", "feeder_id"):
         op.drop_column("evse", column)
     op.drop_column("station", "lease_slack")
     for column in ("loads", "grid_w"):

@@ -6,27 +6,30 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from app.api.deps import Asked, Context, StationCommander, StationKeeper, Transaction
 from app.api.models import In, KwOut, MaybeKwOut, Out, PageOut, SiteId, SiteIdQuery, StationId, StationIdPath
 from app.api.problems import documented
+from app.api.v1.electrical import CurrentOut, EvsePlaceIn, MaxCurrentA
 from app.bus.subjects import station_command
 from app.domain.commands import Trigger
+from app.domain.electrical import EvsePlace
 from app.domain.errors import StationFault, StationOffline, StationTimeout
-from app.operations import stations
+from app.domain.wiring import Wiring
+from app.operations import adoption, stations
 
 router = APIRouter(prefix="/v1", tags=["stations"])
 
 
+TrustedOut = Annotated[bool, BeforeValidator(lambda distrusted_at: distrusted_at is None)]
 SerialNumber = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,48}[\x21-\x7e])?$")]
 
 
-class EvseIn(In):
+class EvseIn(EvsePlaceIn):
     """An EVSE of a new station, numbered from 1 in the order given."""
 
-    max_current_a: Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False, description="per phase")]
-    phase_count: Literal[1, 3] = 1
+    max_current_a: MaxCurrentA
 
 
 class StationIn(In):
@@ -70,13 +73,19 @@ class AdoptedOut(Out):
 class EvseOut(Out):
     """An EVSE as it is now. `limit_kw` is in force: the acknowledged lease, else the proven default, else null.
 
-    `is_controllable` is false where the station cannot hold a lease: it never gets more than the safe current.
+    `is_controllable` is false where the station cannot hold a lease, or where it is known not to do what it is told
+    (`is_trusted` false, `distrusted_for` says why): it never gets more than the safe current. `feeder` null: it hangs
+    at the site itself; `min_current_a` null: the site's.
     """
 
     evse_id: int
     evse_number: int
     max_current_a: float
     phase_count: int
+    feeder: str | None = Field(validation_alias="feeder_id")
+    wiring: Wiring
+    min_current_a: float | None
+    current: CurrentOut = Field(validation_alias="is_dc")
     nameplate_kw: KwOut = Field(validation_alias="nameplate_w")
     occupancy: str | None
     activity: str | None
@@ -86,6 +95,8 @@ class EvseOut(Out):
     metered_at: datetime | None
     is_verified: bool
     is_controllable: bool
+    is_trusted: TrustedOut = Field(validation_alias="distrusted_at")
+    distrusted_for: str | None
     limit_kw: MaybeKwOut = Field(validation_alias="limit_w")
     session_id: UUID | None
 
@@ -143,12 +154,12 @@ class QuarantinedOut(Out):
 )
 async def adopt_station(tx: Transaction, _: StationKeeper, body: StationIn) -> AdoptedOut:
     """Provision a station, or adopt one from the strangers; its key is shown this once."""
-    key = await stations.adopt(
+    key = await adoption.adopt(
         tx,
         station_id=body.station_id,
         site_id=body.site_id,
         security_profile=body.security_profile,
-        evses=[(evse.max_current_a, evse.phase_count) for evse in body.evses],
+        evses=[EvsePlace(body.station_id, number, **evse.columns()) for number, evse in enumerate(body.evses, 1)],
         dialect=body.dialect,
         is_commissioned=body.is_commissioned,
         expected_serial=body.expected_serial,
