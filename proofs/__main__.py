@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proofs import limit
+from proofs.crash import command as crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Proof:
 
 
 PROOFS = {
+    "crash": Proof("kill -9, a failing network and real processes: no rating is exceeded", crash.add, crash.run),
     "limit": Proof("seeded faults against the real ledger and allocator: no rating is exceeded", limit.add, limit.run),
 }
 
