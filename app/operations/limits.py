@@ -5,6 +5,7 @@ R7 everything is read from the database each time, R8 unproven defaults count as
 term has overtaken is refused by the database.
 """
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,15 +16,17 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome, Rejected, Unsupported
 from app.domain.limits import EvseLedger, LimitEntry, LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec, SiteSpec
+from app.operations import measuring
 from app.operations.leadership import term_of
+from app.operations.measuring import Measured
 from app.operations.proofs import place
 from app.operations.transaction import Tx
 from app.scheduling.allocation import allocate
+from app.scheduling.demand_guard import capped, cars_of
 from app.scheduling.feeders import Grid, grid_of
 from app.scheduling.following import Line, Room, Sun, claims_of, floors_w, follow
-from app.scheduling.ledger import open_entries
+from app.scheduling.ledger import open_entries, possible_w
 from app.scheduling.orders import Aims, Wanted, aims, ledgers_of, settled, settled_at, taken
-from app.scheduling.surplus import FRESH, measured_surplus_w
 from app.store.base import stored_text
 from app.store.electrical import feeders_of
 from app.store.plan import (
@@ -36,11 +39,22 @@ from app.store.plan import (
     open_limits,
     untaken_limits,
 )
-from app.store.site import lock_site, readings_since
+from app.store.site import lock_site
 from app.store.specs import evse_spec, read_site, site_spec
 from app.store.station import EvseRow, StationRow
 
 SAME_W = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What one cycle has read of a site; `desired` is the newest plan's, with the sun that it reckoned with."""
+
+    site: SiteSpec
+    evses: Sequence[EvseSpec]
+    ledgers: Mapping[int, EvseLedger]
+    entries: Sequence[LimitEntry]
+    desired: Sequence[tuple[DesiredLimitRow, float]]
 
 
 async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> datetime:
@@ -57,9 +71,14 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     await _drop_unsendable(tx, evses)
     entries = [entry_of(row) for row in await open_limits(tx.session, site_id)]
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
-    grid = grid_of(site, evses)
-    aimed = await _aims(tx, site, evses, ledgers, grid, entries)
-    allocation = allocate(site, evses, ledgers, aimed.targets, grid, tx.now)
+    desired = await desired_limits(tx.session, site_id)
+    possible = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
+    cars = cars_of(ledgers, possible, {each.evse_id for each, _ in desired})
+    measured = await measuring.look(tx, site, cars)
+    grid = grid_of(site, evses, measured.loads)
+    await measuring.tell(tx, site_id, measured, grid.excesses(possible))
+    aimed = await _aims(tx, _Known(site, evses, ledgers, entries, desired), grid, measured)
+    allocation = allocate(site, evses, ledgers, aimed.targets, capped(grid, measured.cap_w, cars), tx.now)
     still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
     await close_limits(tx.session, [entry.order_no for entry in entries if entry.order_no not in still_open])
     await _write(tx, allocation.intents, term)
@@ -67,7 +86,8 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     for intent in allocation.intents:
         tx.ring(station_orders(stations[intent.evse_id]))
     settling = [at for evse in evses if (at := settled_at(evse, site.settle)) is not None and at > tx.now]
-    return min([allocation.wake_at, *aimed.retry_at, *settling])
+    looking = [] if measured.wake_at is None else [measured.wake_at]
+    return min([allocation.wake_at, *aimed.retry_at, *settling, *looking])
 
 
 async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
@@ -95,21 +115,15 @@ def entry_of(row: LimitRow) -> LimitEntry:
     )
 
 
-async def _aims(
-    tx: Tx,
-    site: SiteSpec,
-    evses: Sequence[EvseSpec],
-    ledgers: Mapping[int, EvseLedger],
-    grid: Grid,
-    entries: Sequence[LimitEntry],
-) -> Aims:
+async def _aims(tx: Tx, known: _Known, grid: Grid, measured: Measured) -> Aims:
     """Return what the plan and the sun want now at every EVSE with a session, beside what was accepted there last."""
-    desired = await desired_limits(tx.session, site.site_id)
-    rows = await newest_limits(tx.session, [each.session_id for each, _ in desired])
+    site, evses, entries = known.site, known.evses, known.entries
+    rows = await newest_limits(tx.session, [each.session_id for each, _ in known.desired])
     newest = {str(session_id): entry_of(row) for session_id, row in rows.items()}
-    claims = claims_of([_line_of(row) for row, _ in desired], evses, entries, newest, tx.now)
-    sun = Sun(max((surplus_w for _, surplus_w in desired), default=0.0), await _measured_w(tx, site.site_id))
-    room = Room(grid, floors_w(evses, ledgers, claims, tx.now, site.settle))
+    claims = claims_of([_line_of(row) for row, _ in known.desired], evses, entries, newest, tx.now)
+    sun = Sun(max((surplus_w for _, surplus_w in known.desired), default=0.0), measured.surplus_w)
+    floors = floors_w(evses, known.ledgers, claims, tx.now, site.settle)
+    room = Room(grid, floors, math.inf if measured.cap_w is None else measured.cap_w)
     targets_w = follow(claims, room, sun, tx.now)
     wanted = [Wanted(each.evse_id, each.session_id, targets_w[each.evse_id]) for each in claims]
     return aims(wanted, entries, newest, tx.now)
@@ -127,11 +141,6 @@ def _line_of(row: DesiredLimitRow) -> Line:
         need_wh=row.need_wh or 0.0,
         departs_at=row.departs_at,
     )
-
-
-async def _measured_w(tx: Tx, site_id: str) -> float | None:
-    rows = await readings_since(tx.session, site_id, tx.now - FRESH)
-    return measured_surplus_w([(row.at, row.pv_w, row.building_w) for row in rows if row.at <= tx.now], tx.now)
 
 
 async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:

@@ -13,7 +13,10 @@ from app.store.base import Base
 
 
 class SiteRow(Base):
-    """One car park behind one limit; the root of its electrical tree. See `app.domain.snapshot.SiteSpec`."""
+    """One car park behind one limit; the root of its electrical tree. See `app.domain.snapshot.SiteSpec`.
+
+    `reading_refused_at` is when a reading last came that cannot be meant, `reading_refused_for` what was wrong with it.
+    """
 
     __tablename__ = "site"
     __table_args__ = (
@@ -40,13 +43,16 @@ class SiteRow(Base):
     low_voltage_share: Mapped[float] = mapped_column(default=0.9, server_default=text("0.9"))
     rise_w: Mapped[float | None]
     demand_target_w: Mapped[float | None]
+    reading_refused_at: Mapped[datetime | None]
+    reading_refused_for: Mapped[str | None] = mapped_column(String(200))
 
 
 class SiteReadingRow(Base):
     """The site meter: what the sun gave and what the building took, as means until `at`.
 
     `grid_w` is the power drawn from the grid by everything together, cars included (negative: fed in), None where it
-    is not measured. `loads` are uncontrolled loads below the site: `{feeder: {"w": …, "L1": A, "L2": A, "L3": A}}`.
+    is not measured. `loads` are uncontrolled loads below the site: `{feeder: {"w": …, "L1": A, "L2": A, "L3": A}}`;
+    `totals` are what flows through feeders, cars included, in the same way.
     """
 
     __tablename__ = "site_reading"
@@ -58,7 +64,8 @@ class SiteReadingRow(Base):
     building_w: Mapped[float]
     received_at: Mapped[datetime]
     grid_w: Mapped[float | None]
-    loads: Mapped[Any] = mapped_column(JSONB, default=None, nullable=True)
+    loads: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None, nullable=True)
+    totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None, nullable=True)
 
 
 class ForecastRow(Base):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,13 +36,7 @@ async def sites(session: AsyncSession, asked: PageAsked) -> Page[SiteRow]:
 
 async def add_reading(session: AsyncSession, row: SiteReadingRow) -> bool:
     """Insert a reading and return whether it was new; an existing one of that instant stays as it is."""
-    values = {
-        "site_id": row.site_id,
-        "at": row.at,
-        "pv_w": row.pv_w,
-        "building_w": row.building_w,
-        "received_at": row.received_at,
-    }
+    values = {column.key: getattr(row, column.key) for column in SiteReadingRow.__table__.columns}
     statement = insert(SiteReadingRow).values(values).on_conflict_do_nothing().returning(SiteReadingRow.at)
     return await session.scalar(statement) is not None
 
@@ -50,6 +44,19 @@ async def add_reading(session: AsyncSession, row: SiteReadingRow) -> bool:
 async def reading(session: AsyncSession, site_id: str, at: datetime) -> SiteReadingRow | None:
     """Return the reading of exactly that instant."""
     return await session.get(SiteReadingRow, (site_id, at))
+
+
+async def other_reading(session: AsyncSession, site_id: str, at: datetime) -> SiteReadingRow | None:
+    """Return the newest reading but the one of that instant."""
+    query = select(SiteReadingRow).where(SiteReadingRow.site_id == site_id, SiteReadingRow.at != at)
+    return (await session.scalars(query.order_by(SiteReadingRow.at.desc()).limit(1))).first()
+
+
+async def note_refused(session: AsyncSession, site_id: str, at: datetime, reason: str) -> bool:
+    """Keep that a reading came that cannot be meant; return whether there is such a site."""
+    noted = {"reading_refused_at": at, "reading_refused_for": reason}
+    statement = update(SiteRow).where(SiteRow.site_id == site_id).values(noted).returning(SiteRow.site_id)
+    return await session.scalar(statement) is not None
 
 
 async def readings(

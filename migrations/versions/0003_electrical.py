@@ -95,12 +95,15 @@ def _site() -> None:
     op.add_column("site", sa.Column("low_voltage_share", NUMBER, nullable=False, server_default="0.9"))
     op.add_column("site", sa.Column("rise_w", NUMBER))
     op.add_column("site", sa.Column("demand_target_w", NUMBER))
+    op.add_column("site", sa.Column("reading_refused_at", TIME))
+    op.add_column("site", sa.Column("reading_refused_for", sa.String(200)))
     op.create_check_constraint(
         "surprises", "site", "surprised_count >= 0 AND low_voltage_share > 0 AND low_voltage_share <= 1"
     )
     op.create_check_constraint("targets", "site", "rise_w >= 0 AND demand_target_w > 0")
     op.add_column("site_reading", sa.Column("grid_w", NUMBER))
     op.add_column("site_reading", sa.Column("loads", JSONB))
+    op.add_column("site_reading", sa.Column("totals", JSONB))
 
 
 def _evse() -> None:
@@ -199,9 +202,16 @@ def downgrade() -> None:
     for column in ("distrusted_for", "distrusted_at", "verified_as", "is_dc", "min_current_a", "wiring", "feeder_id"):
         op.drop_column("evse", column)
     op.drop_column("station", "lease_slack")
-    for column in ("loads", "grid_w"):
+    for column in ("totals", "loads", "grid_w"):
         op.drop_column("site_reading", column)
     for constraint in ("targets", "surprises"):
         op.drop_constraint(op.f(f"ck_site_{constraint}"), "site")
-    for column in ("demand_target_w", "rise_w", "low_voltage_share", "surprised_count"):
+    for column in (
+        "reading_refused_for",
+        "reading_refused_at",
+        "demand_target_w",
+        "rise_w",
+        "low_voltage_share",
+        "surprised_count",
+    ):
         op.drop_column("site", column)
