@@ -1,8 +1,10 @@
 """The 30-minute demand guard: the mean drawn per half hour of the site's clock stays under the contract's (INV-3).
 
-It only ever lowers. What the cars may draw now has to leave the rest of the half hour feasible even where a reduction
-is lost and takes hold only with the end of the leases, and must not spoil the beginning of the next half hour. What
-was not measured counts as the reserve with all that the cars may draw. Feeding in takes nothing off what was drawn.
+It only ever lowers. A reduction may be lost and take hold only with the end of the leases (the reaction): what the
+cars may draw now has to leave the rest feasible even then, in this half hour and the next, and where they may still
+draw more than that, the rest gets so much less. It aims a little below the target, so that small deviations, which are
+let be, do not reach it. What was not measured counts as the reserve with all that the cars may draw. Feeding in takes
+nothing off what was drawn.
 """
 
 import math
@@ -21,6 +23,8 @@ from app.scheduling.uncontrolled import STALE, Sample
 
 SLACK = timedelta(seconds=60)
 SPREAD = timedelta(minutes=5)
+AIM_SHARE = 0.99
+BAND_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,15 @@ def guarded(
     target_w, starts_at = site.demand_target_w, slot_of(site, now)
     rest = max(starts_at + MARKET_SLOT - now, timedelta(seconds=1))
     drawn_wh = _drawn_wh(site, samples, cars, load_w, starts_at, now)
-    left_wh = energy_wh(target_w, MARKET_SLOT) - drawn_wh
+    whole_wh = energy_wh(AIM_SHARE * target_w, MARKET_SLOT)
+    left_wh = whole_wh - drawn_wh
     reaction = min(site.lease + site.settle + SLACK, MARKET_SLOT)
-    far_w = min(cars.floor_w + max(site.reserve_w, load_w), target_w)
+    far_w = min(cars.floor_w + max(site.reserve_w, load_w), AIM_SHARE * target_w)
     allowed_w = min(
         _until_reaction_w(left_wh, rest, far_w, reaction),
-        _until_reaction_w(energy_wh(target_w, MARKET_SLOT), MARKET_SLOT, far_w, reaction),
-        _spread_w(left_wh, rest, target_w),
+        _until_reaction_w(whole_wh, MARKET_SLOT, far_w, reaction),
+        _spread_w(left_wh, rest, AIM_SHARE * target_w),
+        _after_reaction_w(left_wh, rest, cars.busy_w + load_w - BAND_SHARE * target_w, reaction),
     )
     least_wh = drawn_wh + energy_wh(cars.floor_w + expected_w, rest)
     return Guarded(
@@ -110,6 +116,12 @@ def _until_reaction_w(left_wh: float, rest: timedelta, far_w: float, reaction: t
     """Return the mean power until a reduction is in force for certain, so that `far_w` may follow it."""
     near = min(rest, reaction)
     return mean_power_w(left_wh - energy_wh(far_w, rest - near), near)
+
+
+def _after_reaction_w(left_wh: float, rest: timedelta, until_w: float, reaction: timedelta) -> float:
+    """Return the mean power that is left where `until_w` goes on until a reduction is in force for certain."""
+    far = rest - reaction
+    return math.inf if far < timedelta(seconds=1) else mean_power_w(left_wh - energy_wh(until_w, reaction), far)
 
 
 def _spread_w(left_wh: float, rest: timedelta, target_w: float) -> float:
