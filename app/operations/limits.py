@@ -8,6 +8,7 @@ term has overtaken is refused by the database.
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select

@@ -32,7 +32,8 @@ class Measured:
     """One look at the meters.
 
     `loads` are for `feeders.grid_of`, `cap_w` is for `demand_guard.capped` (None: no target). `surplus_w` is what the
-    newest reading has left over for cars, None when it is stale or its meter in trouble. `wake_at` is when to look again at the latest.
+    newest reading has left over for cars, None when it is stale or its meter in trouble. `wake_at` is when to look
+    again at the latest.
     """
 
     bounds: Bounds

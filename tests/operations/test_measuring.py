@@ -153,7 +153,7 @@ async def test_the_demand_guard_lowers_the_cars_and_tells_when_that_is_not_enoug
     assert await park.alarms("demand") == []
     park.clock.at += STEP
     await park.run(15_000.0, MINUTE, grid_w=17_000.0)
-    assert await park.cycle() == 1_200.0
+    assert await park.cycle() == 0.0
     ((subject, detail, _, _),) = await park.alarms("demand")
     assert (subject, detail["target_kw"], detail["starts_at"]) == ("", 12.0, "2026-04-01T07:00:00+00:00")
     assert detail["least_mean_kw"] > 15.0
