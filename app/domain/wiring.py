@@ -31,9 +31,13 @@ class Wiring(StrEnum):
     @property
     def conductors(self) -> tuple[Conductor, ...]:
         """The conductors that its current may flow in."""
-        if self is Wiring.UNKNOWN:
-            return tuple(Conductor)
-        return tuple(each for each in Conductor if each.value in self.value.split("-"))
+        return _CONDUCTORS[self]
+
+
+_CONDUCTORS = {
+    wiring: tuple(each for each in Conductor if wiring is Wiring.UNKNOWN or each.value in wiring.value.split("-"))
+    for wiring in Wiring
+}
 
 
 class FeederKind(StrEnum):

@@ -5,9 +5,8 @@ R7 everything is read from the database each time, R8 unproven defaults count as
 term has overtaken is refused by the database.
 """
 
-import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,20 +14,18 @@ from sqlalchemy import select
 
 from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome, Rejected, Unsupported
-from app.domain.limits import EvseLedger, LimitEntry, LimitIntent, LimitOrder
-from app.domain.snapshot import EvseSpec, SiteSpec
+from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
+from app.domain.snapshot import EvseSpec
 from app.operations import measuring
 from app.operations.leadership import term_of
-from app.operations.measuring import Measured
 from app.operations.proofs import place
 from app.operations.transaction import Tx
-from app.scheduling.allocation import allocate
+from app.scheduling.cycle import decide, open_books
 from app.scheduling.demand_guard import capped, cars_of
-from app.scheduling.feeders import Grid, grid_of
-from app.scheduling.following import Line, Room, Sun, claims_of, floors_w, follow
-from app.scheduling.ledger import open_entries, possible_w
-from app.scheduling.orders import Aims, Wanted, aims, ledgers_of, settled, settled_at, taken
-from app.store.base import stored_text
+from app.scheduling.feeders import grid_of
+from app.scheduling.following import CALM_SHARE, Line, Sun
+from app.scheduling.orders import settled, taken
+from app.store.base import among, stored_text
 from app.store.electrical import feeders_of
 from app.store.plan import (
     DesiredLimitRow,
@@ -47,17 +44,6 @@ from app.store.station import EvseRow, StationRow
 SAME_W = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What one cycle has read of a site; `desired` is the newest plan's, with the sun that it reckoned with."""
-
-    site: SiteSpec
-    evses: Sequence[EvseSpec]
-    ledgers: Mapping[int, EvseLedger]
-    entries: Sequence[LimitEntry]
-    desired: Sequence[tuple[DesiredLimitRow, float]]
-
-
 async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> datetime:
     """Run one cycle of the limit loop: write the intents that may be sent now; return when to look again.
 
@@ -70,31 +56,34 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     row, pairs = await read_site(tx.session, site_id)
     site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
-    entries = [entry_of(row) for row in await open_limits(tx.session, site_id)]
-    ledgers = ledgers_of(evses, entries, tx.now, site.settle)
+    books = open_books(site, evses, [entry_of(row) for row in await open_limits(tx.session, site_id)], tx.now)
     desired = await desired_limits(tx.session, site_id)
-    possible = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
-    cars = cars_of(ledgers, possible, {each.evse_id for each, _ in desired})
+    cars = cars_of(books.ledgers, books.possible_w, {each.evse_id for each, _ in desired})
     measured = await measuring.look(tx, site, cars)
     grid = grid_of(site, evses, measured.loads)
-    await measuring.tell(tx, site_id, measured, grid.excesses(possible))
-    aimed = await _aims(tx, _Known(site, evses, ledgers, entries, desired), grid, measured)
-    allocation = allocate(site, evses, ledgers, aimed.targets, capped(grid, measured.cap_w, cars), tx.now)
-    still_open = {entry.order_no for ledger in ledgers.values() for entry in open_entries(ledger, tx.now, site.settle)}
-    await close_limits(tx.session, [entry.order_no for entry in entries if entry.order_no not in still_open])
-    await _write(tx, allocation.intents, term)
+    await measuring.tell(tx, site_id, measured, grid.excesses(books.possible_w))
+    newest = await newest_limits(tx.session, [each.session_id for each, _ in desired])
+    decided = decide(
+        books,
+        [_line_of(row) for row, _ in desired],
+        {str(session_id): entry_of(row) for session_id, row in newest.items()},
+        Sun(max((surplus_w for _, surplus_w in desired), default=0.0), measured.surplus_w),
+        capped(grid, measured.cap_w, cars),
+        measured.cap_w,
+    )
+    await close_limits(tx.session, decided.closed)
+    await _write(tx, decided.intents, term)
     stations = {evse.evse_id: evse.station_id for evse in evses}
-    for intent in allocation.intents:
+    for intent in decided.intents:
         tx.ring(station_orders(stations[intent.evse_id]))
-    settling = [at for evse in evses if (at := settled_at(evse, site.settle)) is not None and at > tx.now]
-    looking = [] if measured.wake_at is None else [measured.wake_at]
-    return min([allocation.wake_at, *aimed.retry_at, *settling, *looking])
+    return decided.wake_at if measured.wake_at is None else min(decided.wake_at, measured.wake_at)
 
 
 async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
     """Nobody will take orders of stations that are offline, of EVSEs unproven again, or without leases (R6)."""
     evse_ids = [evse.evse_id for evse in evses if not evse.is_ready]
-    await drop_untaken(tx.session, LimitRow.evse_id.in_(evse_ids), tx.now)
+    if evse_ids:
+        await drop_untaken(tx.session, among(LimitRow.evse_id, evse_ids), tx.now)
 
 
 def entry_of(row: LimitRow) -> LimitEntry:
@@ -116,20 +105,6 @@ def entry_of(row: LimitRow) -> LimitEntry:
     )
 
 
-async def _aims(tx: Tx, known: _Known, grid: Grid, measured: Measured) -> Aims:
-    """Return what the plan and the sun want now at every EVSE with a session, beside what was accepted there last."""
-    site, evses, entries = known.site, known.evses, known.entries
-    rows = await newest_limits(tx.session, [each.session_id for each, _ in known.desired])
-    newest = {str(session_id): entry_of(row) for session_id, row in rows.items()}
-    claims = claims_of([_line_of(row) for row, _ in known.desired], evses, entries, newest, tx.now)
-    sun = Sun(max((surplus_w for _, surplus_w in known.desired), default=0.0), measured.surplus_w)
-    floors = floors_w(evses, known.ledgers, claims, tx.now, site.settle)
-    room = Room(grid, floors, math.inf if measured.cap_w is None else measured.cap_w)
-    targets_w = follow(claims, room, sun, tx.now)
-    wanted = [Wanted(each.evse_id, each.session_id, targets_w[each.evse_id]) for each in claims]
-    return aims(wanted, entries, newest, tx.now)
-
-
 def _line_of(row: DesiredLimitRow) -> Line:
     """Return what is planned as a value; where only a target is known it is what must be, neither more nor less."""
     target_w = row.target_w
@@ -148,7 +123,7 @@ async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:
     """Write the intents, superseding what no socket has taken yet; their numbers follow their order."""
     if not intents:
         return
-    await drop_untaken(tx.session, LimitRow.evse_id.in_([intent.evse_id for intent in intents]), tx.now)
+    await drop_untaken(tx.session, among(LimitRow.evse_id, [intent.evse_id for intent in intents]), tx.now)
     for intent in intents:
         tx.session.add(
             LimitRow(
@@ -225,6 +200,8 @@ async def record_outcome(tx: Tx, order_no: int, outcome: Outcome | None) -> None
 
 
 async def _is_as_desired(tx: Tx, row: LimitRow) -> bool:
-    """Whether the order is still what is wanted there: then its acceptance changes nothing for the limit loop."""
+    """Whether the order is near what is wanted there: then its acceptance changes nothing for the limit loop."""
     desired = await tx.session.get(DesiredLimitRow, row.evse_id, populate_existing=True)
-    return desired is None or abs(desired.target_w - row.power_w) < SAME_W
+    if desired is None:
+        return True
+    return abs(desired.target_w - row.power_w) < max(SAME_W, CALM_SHARE * (desired.most_w or 0.0))

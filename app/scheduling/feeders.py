@@ -7,6 +7,11 @@ to gain could draw beyond their safe power (design: site limit, INV-1 and INV-4)
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import nsmallest
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.commands import RateUnit
 from app.domain.snapshot import EvseSpec, SiteSpec
@@ -39,7 +44,8 @@ class Share:
 
     def load(self, power_w: float) -> float:
         """Return the most that the row sees while the EVSE is allowed this power."""
-        return min(self.most, self.per_w * power_w)
+        load = self.per_w * power_w
+        return load if load < self.most else self.most
 
     def power_w(self, load: float) -> float:
         """Return the highest limit that loads the row with at most `load`; infinite where none can exceed it."""
@@ -47,6 +53,17 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class _Flat:
+    """All shares of a grid side by side: whose it is (by place), its row, what a watt loads there, and the most."""
+
+    places: Mapping[int, int]
+    owners: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    loads_per_w: NDArray[np.float64]
+    most: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Grid:
     """All rows of a site and, per EVSE, the rows that it loads."""
 
@@ -55,11 +72,22 @@ class Grid:
 
     def loads(self, powers_w: Mapping[int, float]) -> list[float]:
         """Return every row's sum over these EVSEs (id to W)."""
-        sums = [0.0] * len(self.rows)
-        for evse_id, power_w in powers_w.items():
-            for share in self.shares[evse_id]:
-                sums[share.row] += share.load(power_w)
-        return sums
+        flat = self._flat
+        at_places_w = np.zeros(len(flat.places))
+        at_places_w[[flat.places[evse_id] for evse_id in powers_w]] = list(powers_w.values())
+        loads = np.minimum(flat.most, flat.loads_per_w * at_places_w[flat.owners])
+        return np.bincount(flat.rows, loads, len(self.rows)).tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def _flat(self) -> _Flat:
+        shares = [(place, each) for place, of_evse in enumerate(self.shares.values()) for each in of_evse]
+        return _Flat(
+            places={evse_id: place for place, evse_id in enumerate(self.shares)},
+            owners=np.array([place for place, _ in shares], dtype=np.intp),
+            rows=np.array([each.row for _, each in shares], dtype=np.intp),
+            loads_per_w=np.array([each.per_w for _, each in shares], dtype=float),
+            most=np.array([each.most for _, each in shares], dtype=float),
+        )
 
     def excesses(self, powers_w: Mapping[int, float]) -> dict[RowKey, float]:
         """Return by how much which rows' capacities are exceeded; empty: INV-1 holds."""
@@ -174,5 +202,8 @@ def surprises(
             continue  # counted at nameplate already
         for share in shares[evse.evse_id]:
             gain = share.load(evse.nameplate_w) - share.load(evse.safe_power_w)
-            gains[share.row][evse.station_id] = gains[share.row].get(evse.station_id, 0.0) + gain
-    return [dict(sorted(each.items(), key=lambda of: (-of[1], of[0]))[: site.surprised_count]) for each in gains]
+            of_row = gains[share.row]
+            of_row[evse.station_id] = of_row.get(evse.station_id, 0.0) + gain
+    return [
+        dict(nsmallest(site.surprised_count, of_row.items(), key=lambda each: (-each[1], each[0]))) for of_row in gains
+    ]

@@ -100,6 +100,8 @@ class _Pour:
                 self._push(crosses_w, _Kind.FLOOR, evse_id)
             else:
                 self._join(evse_id, 0.0)
+        for number in self._rows:
+            self._expect(number)
 
     def run(self) -> None:
         """Raise until nothing rises any more or the room is used up."""
@@ -138,7 +140,8 @@ class _Pour:
             row.members.add(evse_id)
             if share.most < share.per_w * self._tops_w[evse_id]:
                 self._push(leaves_w, _Kind.MOST, evse_id, number)
-            self._expect(share.row)
+            if risen_w > 0:
+                self._expect(share.row)
 
     def _expect(self, number: int) -> None:
         row = self._rows[number]
@@ -156,6 +159,8 @@ class _Pour:
     def _fill(self, number: int, risen_w: float) -> None:
         """Stop whoever loads a row that is full; where less loads it than was expected, look again."""
         row = self._rows[number]
+        if risen_w != row.expected_w:
+            return  # it is looked at sooner, or was already
         row.move(risen_w)
         row.expected_w = float("inf")
         if row.full_w() > risen_w * (1 + FULL) + FULL:

@@ -17,7 +17,7 @@ from app.domain.snapshot import EvseSpec
 from app.domain.units import mean_power_w
 from app.scheduling.feeders import Grid, Sums
 from app.scheduling.filling import Water
-from app.scheduling.ledger import base_w, possible_w
+from app.scheduling.ledger import base_w
 from app.scheduling.orders import by_session, in_force
 from app.scheduling.rounding import SHORTEST_TURN, Wish, round_targets
 
@@ -132,19 +132,11 @@ def claims_of(
 
 
 def floors_w(
-    evses: Sequence[EvseSpec],
-    ledgers: Mapping[int, EvseLedger],
-    claims: Sequence[Claim],
-    now: datetime,
-    settle: timedelta,
+    ledgers: Mapping[int, EvseLedger], possible_w: Mapping[int, float], claims: Sequence[Claim]
 ) -> dict[int, float]:
     """Return what each EVSE counts with whatever is wanted there: what limits cannot change counts as it may be."""
-    steerable = {each.evse_id for each in claims if each.is_steerable}
-    return {
-        evse.evse_id: base_w(ledger) if evse.evse_id in steerable else possible_w(ledger, now, settle)
-        for evse in evses
-        for ledger in (ledgers[evse.evse_id],)
-    }
+    steerable = {each.evse_id: base_w(ledgers[each.evse_id]) for each in claims if each.is_steerable}
+    return {**possible_w, **steerable}
 
 
 def follow(claims: Sequence[Claim], room: Room, sun: Sun, now: datetime) -> dict[int, float]:

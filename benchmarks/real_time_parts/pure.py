@@ -1,0 +1,75 @@
+"""The pure part of a cycle: rows of the tree, ledgers, following the sun, allocation."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app.scheduling.allocation import allocate
+from app.scheduling.cycle import decide, open_books
+from app.scheduling.feeders import grid_of
+from app.scheduling.following import Room, Sun, claims_of, floors_w, follow
+from app.scheduling.orders import Wanted, aims
+from benchmarks.real_time_parts.parks import NOW, Park, park_of
+from benchmarks.ocpp_parts.tables import Result, Table
+
+SCENES = {"steady": 1.0, "dark": 0.0, "bright": 3.0}
+"""How the measured surplus compares with the one that the plan reckoned with."""
+
+
+def cpu_ms(work: Callable[[], object], rounds: int) -> float:
+    """Return the median CPU time of one call in ms."""
+    times = []
+    gc.collect()
+    for _ in range(rounds):
+        began_s = time.process_time()
+        work()
+        times.append((time.process_time() - began_s) * 1000)
+    return statistics.median(times)
+
+
+def run(sizes: Sequence[int], rounds: int) -> Result:
+    """Measure whole cycles in every scene, and their parts in the brightest."""
+    cycles, parts, figures = [], [], []
+    for size in sizes:
+        park = park_of(size)
+        times = {scene: cpu_ms(lambda scene=scene: _cycle(park, scene), rounds) for scene in SCENES}
+        counts = {scene: len(_cycle(park, scene).intents) for scene in SCENES}
+        figures.append({"evses": size, "cycle_ms": times, "intents": counts})
+        cycles.append((size, *(f"{times[scene]:.2f} ({counts[scene]})" for scene in SCENES)))
+        split = _parts(park, rounds)
+        figures[-1]["parts_ms"] = split
+        parts.append((size, *(f"{each:.2f}" for each in split.values())))
+    heads = tuple(_parts(park_of(10), 1))
+    return Result(
+        figures,
+        [
+            Table("Pure cycle, CPU ms (intents)", ("EVSEs", *SCENES), cycles),
+            Table("Its parts when bright, CPU ms", ("EVSEs", *heads), parts),
+        ],
+    )
+
+
+def _cycle(park: Park, scene: str) -> Any:
+    books = open_books(park.site, park.evses, park.entries, NOW)
+    sun = Sun(park.expected_w, park.expected_w * SCENES[scene])
+    return decide(books, park.lines, park.newest, sun, grid_of(park.site, park.evses))
+
+
+def _parts(park: Park, rounds: int) -> dict[str, float]:
+    books, grid = open_books(park.site, park.evses, park.entries, NOW), grid_of(park.site, park.evses)
+    claims = claims_of(park.lines, park.evses, park.entries, park.newest, NOW)
+    room = Room(grid, floors_w(books.ledgers, books.possible_w, claims))
+    sun = Sun(park.expected_w, park.expected_w * SCENES["bright"])
+    targets_w = follow(claims, room, sun, NOW)
+    wanted = [Wanted(each.evse_id, each.session_id, targets_w[each.evse_id]) for each in claims]
+    aimed = aims(wanted, park.entries, park.newest, NOW)
+    acts: dict[str, Callable[[], object]] = {
+        "rows": lambda: grid_of(park.site, park.evses),
+        "books": lambda: open_books(park.site, park.evses, park.entries, NOW),
+        "follow": lambda: follow(claims, room, sun, NOW),
+        "aims": lambda: aims(wanted, park.entries, park.newest, NOW),
+        "allocate": lambda: allocate(park.site, park.evses, books.ledgers, aimed.targets, grid, NOW),
+    }
+    return {name: cpu_ms(act, rounds) for name, act in acts.items()}
