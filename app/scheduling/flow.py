@@ -1,7 +1,8 @@
 """The min-cost flow under the planner: cars' energy into slots, slots' energy from sun or grid, in whole Wh.
 
 Per car and slot the power up to the EVSE's default is free of site capacity (the ledger reserves it in any case);
-what goes above it shares `available − Σ defaults`. Unmet energy is an arc of its own, so the flow always exists.
+what goes above it shares `available − Σ defaults`, on its way there that of the scarce feeders above the EVSE. Unmet
+energy is an arc of its own, so the flow always exists.
 """
 
 from dataclasses import dataclass, field
@@ -13,13 +14,25 @@ UNMET_COST = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class CarArc:
-    """Energy that a car may take in a slot: `capacity_wh` at `unit_cost`; `is_above` shares the site's capacity."""
+    """Energy that a car may take in a slot: `capacity_wh` at `unit_cost`; `is_above` shares the site's capacity.
+
+    `branch` is the first scarce feeder above the car (None: none before the site).
+    """
 
     car: int
     slot: int
     capacity_wh: int
     unit_cost: int
     is_above: bool
+    branch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A scarce feeder: what it can take above defaults in each slot, and what feeds it (None: the site)."""
+
+    parent: int | None
+    above_wh: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +49,13 @@ class Supply:
 
 @dataclass(slots=True)
 class Problem:
-    """Cars' needs in Wh (with the cost of not meeting them), their arcs, and the slots."""
+    """Cars' needs in Wh (with the cost of not meeting them), their arcs, the slots and the scarce feeders."""
 
     need_wh: list[int] = field(default_factory=list)
     unmet_cost: list[int] = field(default_factory=list)
     arcs: list[CarArc] = field(default_factory=list)
     slots: list[Supply] = field(default_factory=list)
+    trunks: list[Trunk] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +91,30 @@ def solve(problem: Problem) -> Solution:
     graph = _Graph()
     total_wh = sum(problem.need_wh)
     sink = cars + 2 * slots
+
+    def above_node(branch: int | None, slot: int) -> int:
+        return cars + slots + slot if branch is None else sink + 1 + branch * slots + slot
+
     car_arcs = [
-        graph.add(arc.car, cars + (slots if arc.is_above else 0) + arc.slot, arc.capacity_wh, arc.unit_cost)
+        graph.add(
+            arc.car,
+            above_node(arc.branch, arc.slot) if arc.is_above else cars + arc.slot,
+            arc.capacity_wh,
+            arc.unit_cost,
+        )
         for arc in problem.arcs
     ]
+    for number, trunk in enumerate(problem.trunks):
+        for slot, above_wh in enumerate(trunk.above_wh):
+            graph.add(above_node(number, slot), above_node(trunk.parent, slot), above_wh, 0)
     unmet_arcs = [graph.add(car, sink, need, problem.unmet_cost[car]) for car, need in enumerate(problem.need_wh)]
     grid_arcs = []
-    for number, slot in enumerate(problem.slots):
+    for number, supply in enumerate(problem.slots):
         into, above = cars + number, cars + slots + number
-        graph.add(above, into, slot.above_wh - slot.last_tier_wh, 0)
-        graph.add(above, into, slot.last_tier_wh, slot.last_tier_cost)
-        graph.add(into, sink, slot.solar_wh, slot.solar_cost)
-        grid_arcs.append(graph.add(into, sink, total_wh, slot.grid_cost))
+        graph.add(above, into, supply.above_wh - supply.last_tier_wh, 0)
+        graph.add(above, into, supply.last_tier_wh, supply.last_tier_cost)
+        graph.add(into, sink, supply.solar_wh, supply.solar_cost)
+        grid_arcs.append(graph.add(into, sink, total_wh, supply.grid_cost))
     flow = min_cost_flow.SimpleMinCostFlow()
     flow.add_arcs_with_capacity_and_unit_cost(graph.tails, graph.heads, graph.capacities_wh, graph.costs)
     for car, need in enumerate(problem.need_wh):

@@ -12,8 +12,9 @@ from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot, floor_slot, slo
 from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
 from app.domain.snapshot import Demand, ExpectedDemand, SiteSnapshot
 from app.domain.units import energy_wh, mean_power_w
-from app.scheduling.feeders import grid_of
-from app.scheduling.flow import UNMET_COST, CarArc, Problem, Solution, Supply, solve
+from app.scheduling.branches import Branch, branches_of, default_w
+from app.scheduling.feeders import Grid, grid_of
+from app.scheduling.flow import UNMET_COST, CarArc, Problem, Solution, Supply, Trunk, solve
 from app.scheduling.rounding import Wish, round_targets
 
 HORIZON = timedelta(hours=36)
@@ -31,7 +32,7 @@ BUFFER_SHARE = 0.35
 
 @dataclass(frozen=True, slots=True)
 class _Car:
-    """A plugged-in or expected car, in the planner's terms."""
+    """A plugged-in or expected car, in the planner's terms; `branch` is the first scarce feeder above it."""
 
     key: str
     window: Interval
@@ -40,6 +41,7 @@ class _Car:
     free_power_w: float
     limit_w: float | None
     is_plugged_in: bool
+    branch: int | None
 
 
 def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
@@ -48,15 +50,17 @@ def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
     Deterministic and independent of the order of sessions; never infeasible: what cannot be delivered by departure is
     `unmet_wh` with its reason.
     """
-    cars = _cars(snapshot, now)
+    grid = grid_of(snapshot.site, snapshot.evses)
+    branches, branch_of = branches_of(snapshot, grid)
+    cars = _cars(snapshot, now, branch_of)
     ends_at = min(max((car.window.end_at for car in cars), default=now + PLAN_SLOT), now + HORIZON)
     slots = planning_slots(now, max(ends_at, now + PLAN_SLOT))
     surplus_w = _surplus(snapshot, slots)
-    solution = solve(_problem(snapshot, cars, slots, surplus_w))
+    solution = solve(_problem(snapshot, grid, branches, cars, slots, surplus_w))
     powers = _powers(cars, slots, solution)
     targets = round_targets(
         [_wish(demand, powers[demand.session_id][0], snapshot, now) for demand in _by_session(snapshot.demands)],
-        room_w=_above_defaults_w(snapshot, free=False),
+        room_w=_above_defaults_w(snapshot, grid, free=False),
         now=now,
     )
     unmet = {car.key: float(wh) for car, wh in zip(cars, solution.unmet_wh, strict=True)}
@@ -94,27 +98,29 @@ def _by_session(demands: Sequence[Demand]) -> list[Demand]:
     return sorted(demands, key=lambda demand: demand.session_id)
 
 
-def _cars(snapshot: SiteSnapshot, now: datetime) -> list[_Car]:
-    free_w = {evse.evse_id: evse.safe_power_w if evse.is_verified else evse.nameplate_w for evse in snapshot.evses}
-    cars = [_plugged_in(demand, free_w.get(demand.evse_id, 0.0), now) for demand in _by_session(snapshot.demands)]
+def _cars(snapshot: SiteSnapshot, now: datetime, branch_of: Mapping[int, int]) -> list[_Car]:
+    free_w = {evse.evse_id: default_w(evse) for evse in snapshot.evses}
+    cars = [
+        _plugged_in(demand, free_w.get(demand.evse_id, 0.0), branch_of.get(demand.evse_id), now)
+        for demand in _by_session(snapshot.demands)
+    ]
     cars += [
-        _expected(each, free_w.get(each.evse_id, 0.0), now)
+        _expected(each, free_w.get(each.evse_id, 0.0), branch_of.get(each.evse_id), now)
         for each in sorted(snapshot.expected, key=lambda each: each.booking_id)
     ]
     return cars
 
 
-def _plugged_in(demand: Demand, free_power_w: float, now: datetime) -> _Car:
+def _plugged_in(demand: Demand, free_power_w: float, branch: int | None, now: datetime) -> _Car:
     window = Interval(now, max(demand.departs_at, now + timedelta(minutes=1)))
-    return _Car(
-        demand.session_id, window, round(demand.need_wh), demand.max_power_w, free_power_w, demand.limit_w, True
-    )
+    need_wh = round(demand.need_wh)
+    return _Car(demand.session_id, window, need_wh, demand.max_power_w, free_power_w, demand.limit_w, True, branch)
 
 
-def _expected(each: ExpectedDemand, free_power_w: float, now: datetime) -> _Car:
+def _expected(each: ExpectedDemand, free_power_w: float, branch: int | None, now: datetime) -> _Car:
     start_at = max(each.period.start_at, now)
     window = Interval(start_at, max(each.period.end_at, start_at + timedelta(minutes=1)))
-    return _Car(each.booking_id, window, round(each.need_wh), each.max_power_w, free_power_w, None, False)
+    return _Car(each.booking_id, window, round(each.need_wh), each.max_power_w, free_power_w, None, False, branch)
 
 
 def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, ...]:
@@ -126,23 +132,27 @@ def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, 
     return tuple(powers_w)
 
 
-def _above_defaults_w(snapshot: SiteSnapshot, *, free: bool) -> float:
+def _above_defaults_w(snapshot: SiteSnapshot, grid: Grid, *, free: bool) -> float:
     """Return what all cars may take together: above the defaults of all EVSEs (`free`), or only of the empty ones."""
     plugged_in = {demand.evse_id for demand in snapshot.demands}
-    reserved_w = sum(
-        evse.safe_power_w if evse.is_verified else evse.nameplate_w
-        for evse in snapshot.evses
-        if free or evse.evse_id not in plugged_in
-    )
-    return max(0.0, grid_of(snapshot.site, snapshot.evses).capacity_w() - reserved_w)
+    reserved_w = sum(default_w(evse) for evse in snapshot.evses if free or evse.evse_id not in plugged_in)
+    return max(0.0, grid.capacity_w() - reserved_w)
 
 
 def _problem(
-    snapshot: SiteSnapshot, cars: Sequence[_Car], slots: Sequence[Interval], surplus_w: Sequence[float]
+    snapshot: SiteSnapshot,
+    grid: Grid,
+    branches: Sequence[Branch],
+    cars: Sequence[_Car],
+    slots: Sequence[Interval],
+    surplus_w: Sequence[float],
 ) -> Problem:
     problem = Problem([car.need_wh for car in cars])
     problem.unmet_cost = [UNMET_COST if car.is_plugged_in else BOOKING_UNMET_COST for car in cars]
-    above_w = _above_defaults_w(snapshot, free=True)
+    problem.trunks = [
+        Trunk(each.parent, tuple(int(energy_wh(each.room_w, slot.span)) for slot in slots)) for each in branches
+    ]
+    above_w = _above_defaults_w(snapshot, grid, free=True)
     for number, slot in enumerate(slots):
         above_wh = int(energy_wh(above_w, slot.span))
         problem.slots.append(
@@ -185,11 +195,11 @@ def _above(
 ) -> list[CarArc]:
     """Return the arcs above the default; in the current slot more than the limit in force costs a little (calm)."""
     if number > 0 or not car.is_plugged_in:
-        return [CarArc(index, number, int(energy_wh(above_w, part)), cost, True)]
+        return [CarArc(index, number, int(energy_wh(above_w, part)), cost, True, car.branch)]
     kept_w = min(above_w, max(0.0, (car.limit_w or 0.0) - car.free_power_w) * share)
     return [
-        CarArc(index, number, int(energy_wh(kept_w, part)), cost, True),
-        CarArc(index, number, int(energy_wh(above_w - kept_w, part)), cost + CHANGE_COST, True),
+        CarArc(index, number, int(energy_wh(kept_w, part)), cost, True, car.branch),
+        CarArc(index, number, int(energy_wh(above_w - kept_w, part)), cost + CHANGE_COST, True, car.branch),
     ]
 
 

@@ -1,11 +1,13 @@
 """Random car parks for the scheduling tests."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
 from app.domain.intervals import slots_between
 from app.domain.snapshot import Demand, EvseSpec, IntentSource, SiteSnapshot, SiteSpec, SurplusSlot
+from app.domain.wiring import Feeder, Wiring
 
 NOW = datetime(2026, 4, 1, 0, 0, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -52,3 +54,23 @@ def parks(draw: st.DrawFn) -> SiteSnapshot:
     surplus_w = [float(draw(st.integers(0, 20)) * 1000) for _ in range(24)]
     limit_w = float(draw(st.integers(count * 1200 + 1000, 40_000)))
     return snapshot(demands, surplus_w, limit_w)
+
+
+@st.composite
+def wired_parks(draw: st.DrawFn) -> SiteSnapshot:
+    """Return a park on a tree of two levels: a transformer over two panels."""
+    park = draw(parks())
+    feeders = (
+        Feeder("top", limit_w=float(draw(st.integers(2, 30)) * 1000)),
+        Feeder("left", "top", rating_a=float(draw(st.integers(10, 80)))),
+        Feeder("right", "top", limit_w=float(draw(st.integers(1, 15)) * 1000)),
+    )
+    evses = tuple(
+        replace(
+            evse,
+            feeder_id=draw(st.sampled_from([None, "top", "left", "right"])),
+            wiring=draw(st.sampled_from([Wiring.L1_L2, Wiring.L2_L3, Wiring.L3_L1])),
+        )
+        for evse in park.evses
+    )
+    return replace(park, site=replace(park.site, feeders=feeders), evses=evses)
