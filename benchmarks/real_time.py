@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.ocpp_parts.tables import Result
-from benchmarks.real_time_parts import pure
+from benchmarks.real_time_parts import database, pure
 
 SIZES = (10, 100, 1000)
 
@@ -30,6 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     parts: dict[str, Callable[[], Result]] = {
         "pure": lambda: pure.run(arguments.sizes, arguments.rounds),
+        "database": lambda: database.run(arguments.sizes, arguments.rounds),
     }
     results = {}
     for name in arguments.part or parts:

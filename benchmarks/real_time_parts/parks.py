@@ -36,19 +36,24 @@ def session_of(number: int) -> str:
 
 def site_of(evse_count: int) -> SiteSpec:
     """Return the site: its limit is a quarter of all nameplates above what all take by default."""
-    feeders: list[Feeder] = []
     feeder_count = -(-evse_count // EVSES_A_FEEDER)
     panel_count = -(-feeder_count // FEEDERS_A_PANEL)
-    for number in range(-(-panel_count // PANELS_A_TRANSFORMER)):
-        feeders.append(Feeder(f"t{number}", kind=FeederKind.TRANSFORMER, limit_w=1_000_000.0, rating_a=2_900.0))
-    for number in range(panel_count):
-        parent = f"t{number // PANELS_A_TRANSFORMER}"
-        feeders.append(Feeder(f"p{number}", parent, FeederKind.PANEL, rating_a=630.0, margin_a=20.0))
-    for number in range(feeder_count):
-        parent = f"p{number // FEEDERS_A_PANEL}"
-        feeders.append(Feeder(f"f{number}", parent, FeederKind.FEEDER, rating_a=150.0))
+    feeders = (
+        *(
+            Feeder(f"t{number}", None, FeederKind.TRANSFORMER, limit_w=1_000_000.0, rating_a=2_900.0)
+            for number in range(-(-panel_count // PANELS_A_TRANSFORMER))
+        ),
+        *(
+            Feeder(f"p{number}", f"t{number // PANELS_A_TRANSFORMER}", FeederKind.PANEL, rating_a=630.0, margin_a=20.0)
+            for number in range(panel_count)
+        ),
+        *(
+            Feeder(f"f{number}", f"p{number // FEEDERS_A_PANEL}", FeederKind.FEEDER, rating_a=150.0)
+            for number in range(feeder_count)
+        ),
+    )
     limit_w = evse_count * (SAFE_W + NAMEPLATE_W / 4) + NAMEPLATE_W
-    return SiteSpec("bench", "Asia/Tokyo", limit_w, 0.0, 0.0, feeders=tuple(feeders), surprised_count=1)
+    return SiteSpec("bench", "Asia/Tokyo", limit_w, 0.0, 0.0, feeders=feeders, surprised_count=1)
 
 
 def park_of(evse_count: int, now: datetime = NOW) -> Park:

@@ -4,15 +4,16 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from app.scheduling.allocation import allocate
-from app.scheduling.cycle import decide, open_books
+from app.scheduling.cycle import Decision, decide, open_books
 from app.scheduling.feeders import grid_of
 from app.scheduling.following import Room, Sun, claims_of, floors_w, follow
 from app.scheduling.orders import Wanted, aims
-from benchmarks.real_time_parts.parks import NOW, Park, park_of
 from benchmarks.ocpp_parts.tables import Result, Table
+from benchmarks.real_time_parts.parks import NOW, Park, park_of
 
 SCENES = {"steady": 1.0, "dark": 0.0, "bright": 3.0}
 """How the measured surplus compares with the one that the plan reckoned with."""
@@ -31,17 +32,13 @@ def cpu_ms(work: Callable[[], object], rounds: int) -> float:
 
 def run(sizes: Sequence[int], rounds: int) -> Result:
     """Measure whole cycles in every scene, and their parts in the brightest."""
-    cycles, parts, figures = [], [], []
-    for size in sizes:
-        park = park_of(size)
-        times = {scene: cpu_ms(lambda scene=scene: _cycle(park, scene), rounds) for scene in SCENES}
-        counts = {scene: len(_cycle(park, scene).intents) for scene in SCENES}
-        figures.append({"evses": size, "cycle_ms": times, "intents": counts})
-        cycles.append((size, *(f"{times[scene]:.2f} ({counts[scene]})" for scene in SCENES)))
-        split = _parts(park, rounds)
-        figures[-1]["parts_ms"] = split
-        parts.append((size, *(f"{each:.2f}" for each in split.values())))
-    heads = tuple(_parts(park_of(10), 1))
+    figures = [_figures(park_of(size), rounds) for size in sizes]
+    cycles = [
+        (each["evses"], *(f"{each['cycle_ms'][scene]:.2f} ({each['intents'][scene]})" for scene in SCENES))
+        for each in figures
+    ]
+    parts = [(each["evses"], *(f"{part_ms:.2f}" for part_ms in each["parts_ms"].values())) for each in figures]
+    heads = tuple(figures[0]["parts_ms"])
     return Result(
         figures,
         [
@@ -51,7 +48,16 @@ def run(sizes: Sequence[int], rounds: int) -> Result:
     )
 
 
-def _cycle(park: Park, scene: str) -> Any:
+def _figures(park: Park, rounds: int) -> dict[str, Any]:
+    return {
+        "evses": len(park.evses),
+        "cycle_ms": {scene: cpu_ms(partial(_cycle, park, scene), rounds) for scene in SCENES},
+        "intents": {scene: len(_cycle(park, scene).intents) for scene in SCENES},
+        "parts_ms": _parts(park, rounds),
+    }
+
+
+def _cycle(park: Park, scene: str) -> Decision:
     books = open_books(park.site, park.evses, park.entries, NOW)
     sun = Sun(park.expected_w, park.expected_w * SCENES[scene])
     return decide(books, park.lines, park.newest, sun, grid_of(park.site, park.evses))
