@@ -7,7 +7,6 @@ term has overtaken is refused by the database.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select

@@ -1,4 +1,7 @@
-"""The business loops of one site: planning (on every change, at least every 5 minutes) and limits (the ledger's loop).
+"""The business loops of one site: planning (on every change, at least every 5 minutes) and limits (the real-time loop).
+
+The limit loop runs on every reading of the site's meters, answer of a station and plan, at most every 3 seconds, and
+when its last cycle asked for it: a lease is to be renewed, headroom comes free, a reading would be stale.
 
 Both are level-triggered: they reread the database, so that restarting one is always safe and a lost ring only costs
 latency.
@@ -6,7 +9,7 @@ latency.
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.bus import Bus, Subscription
 from app.bus.subjects import SITES_CHANGED, site_changed, site_limits
@@ -16,6 +19,7 @@ from app.runtime.supervise import Health, supervise
 
 REPLAN_AT_LEAST = timedelta(minutes=5)
 PATIENCE = timedelta(seconds=1)
+BETWEEN_CYCLES = timedelta(seconds=3)  # of the limit loop, at least: a meter may tell every second
 MOST_AT_ONCE_COUNT = 4  # of the database's connections: the rest is for the stations and the API
 BOOKING_SWEEP = timedelta(minutes=5)
 STAND_BY_S = 2.0
@@ -83,16 +87,19 @@ class SiteLoops:
                 elif await bell.next(clock.now() + REPLAN_AT_LEAST):
                     await self._collect(bell)
 
-    async def _collect(self, bell: Subscription) -> None:
-        """Give the rings that belong together a second to arrive."""
+    async def _collect(self, bell: Subscription, not_before_at: datetime | None = None) -> None:
+        """Give the rings that belong together a second to arrive, and until `not_before_at`."""
         clock = self._transactions.clock
         until_at = clock.now() + PATIENCE
+        if not_before_at is not None:
+            until_at = max(until_at, not_before_at)
         while clock.now() < until_at:
             await bell.next(until_at)
 
     async def _limit(self, site_id: str, went_well: WentWell) -> None:
         with self._bus.listen(site_limits(site_id)) as bell:
             while True:
+                began_at = self._transactions.clock.now()
                 async with self._turns, self._transactions() as tx:
                     term = await leadership.lead(tx, site_id, self._house)
                     wake_at = None if term is None else await limits.allocate_site(tx, site_id, term)
@@ -100,7 +107,7 @@ class SiteLoops:
                 if wake_at is None:
                     await asyncio.sleep(self._stand_by_s)
                 elif await bell.next(wake_at):
-                    await self._collect(bell)
+                    await self._collect(bell, began_at + BETWEEN_CYCLES)
 
     async def _sweep_bookings(self, went_well: WentWell) -> None:
         clock = self._transactions.clock
