@@ -15,6 +15,8 @@ from app.runtime.logs import configure_logs
 from app.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+site = typer.Typer(no_args_is_help=True, help="a whole site as one file: check it, push it, write it")
+app.add_typer(site, name="site")
 
 
 class Direction(StrEnum):
@@ -181,3 +183,73 @@ def tail(
         is_json=json,
     )
     _run(follow_frames(options, Console(highlight=False), WallClock().now()))
+
+
+SiteFilePath = Annotated[Path, typer.Argument(metavar="FILE", help="a site file (TOML), see docs/site-file.md")]
+Url = Annotated[str, typer.Option(help="the server's API")]
+TokenFile = Annotated[Path | None, typer.Option(help="default: operator.token in the data folder")]
+
+
+@site.command("check")
+def check_site(file: SiteFilePath) -> None:
+    """Check a site file without a server: its tree, what each node leaves for cars, and what is wrong; exit 1 if so."""
+    from app.site_file.checking import checked
+    from app.site_file.reading import text_of
+    from app.site_file.table import show as show_site
+
+    found = checked(text_of(file))
+    show_site(found, Console(highlight=False), str(file))
+    raise SystemExit(0 if found.is_right else 1)
+
+
+@site.command("apply")
+def apply_site(
+    file: SiteFilePath,
+    *,
+    url: Url = "http://127.0.0.1:8000",
+    token_file: TokenFile = None,
+    keys_file: Annotated[
+        Path | None, typer.Option(help="provision stations that are new, and append their keys to this file")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would change")] = False,
+) -> None:
+    """Bring a running server to a site file and say what changes; exit 1 if the file is wrong."""
+    from app.site_file.checking import checked
+    from app.site_file.pushing import Api, apply, client_of
+    from app.site_file.reading import text_of
+    from app.site_file.table import show as show_site
+
+    console = Console(highlight=False)
+    found = checked(text_of(file))
+    if found.file is None or not found.is_right:
+        show_site(found, console, str(file))
+        raise SystemExit(1)
+    with client_of(url, _token(token_file)) as client:
+        changes = 0
+        for change in apply(found.file, Api(client), keys_file, is_dry=dry_run):
+            changes += 1
+            console.print(change, markup=False, soft_wrap=True)
+    if not changes:
+        console.print("nothing changes")
+
+
+@site.command("show")
+def show_site_of_server(
+    site_id: Annotated[str, typer.Argument(metavar="SITE", help="the site's id")],
+    *,
+    url: Url = "http://127.0.0.1:8000",
+    token_file: TokenFile = None,
+) -> None:
+    """Write the site file of what a running server has."""
+    from app.site_file.pushing import Api, client_of, stored_file
+    from app.site_file.writing import file_text
+
+    with client_of(url, _token(token_file)) as client:
+        text = file_text(stored_file(Api(client), site_id))
+    Console(highlight=False).print(text, markup=False, soft_wrap=True, end="")
+
+
+def _token(token_file: Path | None) -> str:
+    from app.tail import read_token
+
+    return read_token(token_file or Settings().data_dir / "operator.token")

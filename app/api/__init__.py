@@ -22,6 +22,7 @@ from app.api.v1 import (
     flexibility,
     forecasts,
     frames,
+    limit_report,
     list_commands,
     monitor_commands,
     plans,
@@ -39,6 +40,7 @@ from app.api.v1 import (
 NOUNS = (
     sites,
     electrical,
+    limit_report,
     alarms,
     readings,
     forecasts,

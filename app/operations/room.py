@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from app.domain.electrical import EvsePlace, Flaw, SiteModel
 from app.domain.errors import Conflict, Invalid
 from app.domain.wiring import Feeder, Wiring
+from app.scheduling.burdens import place_of, planned_burdens, why_unsafe
 from app.scheduling.feeders import RowKey
 from app.scheduling.site_model import flaws_of
-from app.scheduling.standing import place_of, planned_standings, why_unsafe
 from app.store.site import SiteRow
 from app.store.specs import site_spec
 from app.store.station import EvseRow
@@ -47,7 +47,7 @@ def check(model: SiteModel, before: SiteModel | None = None, *, within: str = ""
     missing = {} if before is None else _missing(before)
     unsafe = [
         Flaw(f"{place_of(row.key)}: {why_unsafe(row)}", _limit(row.key), row.key[0])
-        for row in planned_standings(model.site, model.planned())
+        for row in planned_burdens(model.site, model.planned())
         if row.missing_safe > missing.get(row.key, 0.0)
     ]
     if unsafe:
@@ -55,9 +55,7 @@ def check(model: SiteModel, before: SiteModel | None = None, *, within: str = ""
 
 
 def _missing(model: SiteModel) -> dict[RowKey, float]:
-    if any(not flaw.is_warning for flaw in flaws_of(model)):
-        return {}
-    return {row.key: row.missing_safe for row in planned_standings(model.site, model.planned())}
+    return {row.key: row.missing_safe for row in planned_burdens(model.site, model.planned())}
 
 
 def _limit(key: RowKey) -> str:

@@ -1,6 +1,6 @@
 """What is wrong with the description of a site: errors that name the node and say what to change, and warnings.
 
-Only what the numbers cannot mean is checked here; whether the safe currents fit is `app.scheduling.standing`'s.
+Only what the numbers cannot mean is checked here; whether the safe currents fit is `app.scheduling.burdens`'s.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -24,6 +24,7 @@ ALLOWED = {
     ("GET", "/v1/sites/{site_id}/electrical"): KEEPERS,
     ("PUT", "/v1/sites/{site_id}/electrical"): OPERATOR,
     ("GET", "/v1/sites/{site_id}/alarms"): KEEPERS,
+    ("GET", "/v1/sites/{site_id}/limit"): KEEPERS,
     ("POST", "/v1/sites/{site_id}/readings"): KEEPERS,
     ("GET", "/v1/sites/{site_id}/readings"): KEEPERS,
     ("POST", "/v1/sites/{site_id}/forecasts"): KEEPERS,

@@ -1,4 +1,4 @@
-"""How every limit of a site stands: what is taken off it, what may be in force, and what rests without a controller.
+"""What every limit of a site bears: what is taken off it, what may be in force, and what rests without a controller.
 
 INV-4: Σ safe currents + nameplates of the unverified + reserve + margin ≤ rating at every row. Then the site is safe
 with the controller off for ever.
@@ -14,7 +14,7 @@ from app.scheduling.feeders import GUARD, Loads, RowKey, grid_of, surprises
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Burden:
     """One row (A per conductor, or W), with all that it has to bear.
 
     `uncontrolled` is what uncontrolled load is counted with, `reserve` the most that was promised for it. `surprised`
@@ -62,9 +62,9 @@ class Standing:
         return excess if excess > GUARD else 0.0
 
 
-def standings(
+def burdens(
     site: SiteSpec, evses: Sequence[EvseSpec], in_force_w: Mapping[int, float], loads: Loads | None = None
-) -> tuple[Standing, ...]:
+) -> tuple[Burden, ...]:
     """Return every row of the site, its own first. `in_force_w` is u_i of each EVSE; `loads` as for `grid_of`."""
     grid = grid_of(site, evses, loads)
     safe = grid.loads({evse.evse_id: evse.safe_power_w for evse in evses})
@@ -73,7 +73,7 @@ def standings(
     covered = surprises(site, evses, grid.shares, len(grid.rows))
     terms = _terms(site)
     return tuple(
-        Standing(
+        Burden(
             key=row.key,
             rating=terms[row.key][0],
             margin=terms[row.key][1],
@@ -88,9 +88,9 @@ def standings(
     )
 
 
-def planned_standings(site: SiteSpec, evses: Sequence[EvseSpec]) -> tuple[Standing, ...]:
+def planned_burdens(site: SiteSpec, evses: Sequence[EvseSpec]) -> tuple[Burden, ...]:
     """Return every row of a site whose EVSEs are all at their safe current."""
-    return standings(site, evses, {evse.evse_id: evse.safe_power_w for evse in evses})
+    return burdens(site, evses, {evse.evse_id: evse.safe_power_w for evse in evses})
 
 
 def _terms(site: SiteSpec) -> dict[RowKey, tuple[float, float, float]]:
@@ -105,7 +105,14 @@ def _terms(site: SiteSpec) -> dict[RowKey, tuple[float, float, float]]:
     return terms
 
 
-def why_unsafe(row: Standing) -> str:
+def why_resting_unsafe(row: Burden, unproven: Sequence[str]) -> str:
+    """Say in words why a row is not safe today with the controller off; `unproven` are the EVSEs without a proof."""
+    left = spell(row.rating - row.margin - row.reserve, row.key)
+    told = f"EVSEs at their safe current, and at nameplate where it is not proven ({', '.join(unproven) or 'none'}), "
+    return told + f"may draw {spell(row.resting, row.key)}, {left} are left for them"
+
+
+def why_unsafe(row: Burden) -> str:
     """Say in words why the safe currents do not fit at a row, with the missing A or kW."""
     told = f"the safe currents of its EVSEs need {spell(row.safe, row.key)} together, "
     told += f"{spell(row.rating - row.margin - row.reserve, row.key)} are left for them: "

@@ -1,0 +1,96 @@
+"""The safety report of a site: whether its limits hold now at every row, and with the controller off for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.errors import NotFound
+from app.domain.snapshot import EvseSpec
+from app.operations.limits import entry_of
+from app.operations.transaction import Tx
+from app.scheduling.burdens import Burden, burdens, place_of, why_resting_unsafe
+from app.scheduling.feeders import path
+from app.scheduling.ledger import possible_w
+from app.scheduling.orders import ledgers_of
+from app.store import site_queries
+from app.store.electrical import feeders_of
+from app.store.plan import open_limits
+from app.store.site import lock_site
+from app.store.specs import read_site, site_spec
+from app.store.station import EvseRow
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulEvse:
+    """An EVSE that counts with more than its safe current, or can be given no more, and why (empty: not so)."""
+
+    station_id: str
+    evse_number: int
+    feeder_id: str | None
+    unproven_for: str
+    uncontrollable_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReport:
+    """How a site's limits stand at `at`. `unsafe` says, row by row, why INV-4 does not hold; empty: it does."""
+
+    site_id: str
+    at: datetime
+    surprised_count: int
+    rows: tuple[Burden, ...]
+    unsafe: tuple[str, ...]
+    doubtful: tuple[DoubtfulEvse, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether INV-1 holds at every row."""
+        return all(row.holds for row in self.rows)
+
+    @property
+    def is_safe_unattended(self) -> bool:
+        """Whether the site is safe with the controller off for ever (INV-4)."""
+        return not self.unsafe
+
+
+async def report(tx: Tx, site_id: str) -> LimitReport:
+    """Return how the site's limits stand now; raises NotFound.
+
+    It takes its turn with the limit loop, so that the tree and the ledger belong together.
+    """
+    if await site_queries.site(tx.session, site_id) is None:
+        raise NotFound(f"there is no site {site_id}")
+    await lock_site(tx.session, site_id)
+    row, pairs = await read_site(tx.session, site_id)
+    site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
+    entries = [entry_of(each) for each in await open_limits(tx.session, site_id)]
+    ledgers = ledgers_of(evses, entries, tx.now, site.settle)
+    in_force_w = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
+    rows = burdens(site, evses, in_force_w)
+    feeders = {feeder.feeder_id: feeder for feeder in site.feeders}
+    above = {evse.evse_id: {None, *(each.feeder_id for each in path(evse.feeder_id, feeders))} for evse in evses}
+    unsafe = [
+        f"{place_of(each.key)}: {why_resting_unsafe(each, _unproven(evses, above, each))}"
+        for each in rows
+        if each.missing_resting
+    ]
+    doubtful = [doubt for evse, spec in pairs if (doubt := _doubt(evse, spec)) is not None]
+    return LimitReport(site_id, tx.now, site.surprised_count, rows, tuple(unsafe), tuple(doubtful))
+
+
+def _unproven(evses: Sequence[EvseSpec], above: dict[int, set[str | None]], row: Burden) -> list[str]:
+    """Return the EVSEs below a row whose default is not proven."""
+    below = [evse for evse in evses if row.key[0] in above[evse.evse_id] and not evse.is_verified]
+    return [f"{evse.station_id}/{evse.evse_number}" for evse in below]
+
+
+def _doubt(evse: EvseRow, spec: EvseSpec) -> DoubtfulEvse | None:
+    if spec.is_verified and spec.is_controllable:
+        return None
+    uncontrollable_for = ""
+    if not spec.is_controllable:
+        uncontrollable_for = evse.distrusted_for or "it can hold no lease: it gets nothing above its safe current"
+    unproven_for = ""
+    if not spec.is_verified:
+        unproven_for = evse.unproven_for or "its default profile is not proven yet: it counts at nameplate"
+    return DoubtfulEvse(evse.station_id, evse.evse_number, evse.feeder_id, unproven_for, uncontrollable_for)

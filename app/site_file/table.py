@@ -1,0 +1,124 @@
+"""A checked file for people at a terminal: its tree, what every node bears, and the verdict."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.domain.electrical import SiteModel
+from app.domain.wiring import Conductor, Feeder
+from app.scheduling.burdens import Burden, spell
+from app.scheduling.feeders import RowKey, path
+from app.site_file.checking import Checked
+from app.site_file.reading import Finding
+
+COLUMNS = ("rating", "margin", "uncontrolled", "surprises", "safe currents", "left for cars")
+
+
+def show(checked: Checked, console: Console, name: str) -> None:
+    """Print the tree with what each node leaves for cars, everything that was found, and whether it is safe."""
+    if checked.model is not None and checked.rows:
+        console.print(_tree(checked.model, checked.rows))
+    for finding in checked.findings:
+        console.print(Text(line_for(finding, name), style="yellow" if finding.is_warning else "red"), soft_wrap=True)
+    console.print(Text(verdict(checked), style="green" if checked.is_right else "red"), soft_wrap=True)
+
+
+def line_for(finding: Finding, name: str) -> str:
+    """Return `file:12: feeders.main.rating_a: what is wrong`."""
+    where = name if finding.line is None else f"{name}:{finding.line}"
+    kind = "warning: " if finding.is_warning else ""
+    return f"{where}: {kind}{finding.path}: {finding.reason}" if finding.path else f"{where}: {kind}{finding.reason}"
+
+
+def verdict(checked: Checked) -> str:
+    """Return in one line what came of the check (INV-4)."""
+    if checked.is_right and checked.is_safe:
+        return "Safe with the controller off for ever: yes, once every EVSE's default profile is proven."
+    if checked.rows and not checked.is_safe:
+        return "Safe with the controller off for ever: no."
+    errors = sum(not finding.is_warning for finding in checked.findings)
+    return f"{errors} to be corrected; whether the site would be safe cannot be said before."
+
+
+def _tree(model: SiteModel, rows: Sequence[Burden]) -> Table:
+    burdens = {row.key: row for row in rows}
+    table = Table(title=f"{model.site.site_id}: {len(model.site.feeders)} feeders, {len(model.places)} EVSEs")
+    table.add_column("node", no_wrap=True)
+    table.add_column("EVSEs", justify="right")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    feeders = {feeder.feeder_id: feeder for feeder in model.site.feeders}
+    below = _evse_counts(model, feeders)
+    table.add_row(f"{model.site.site_id} (site)", str(len(model.places)), *_cells(burdens, None))
+    for depth, feeder in _ordered(model.site.feeders, None, 1):
+        title = f"{'  ' * depth}{feeder.feeder_id} ({feeder.kind})"
+        table.add_row(title, str(below.get(feeder.feeder_id, 0)), *_cells(burdens, feeder.feeder_id))
+    return table
+
+
+def _ordered(feeders: Sequence[Feeder], parent_id: str | None, depth: int) -> Iterator[tuple[int, Feeder]]:
+    for feeder in feeders:
+        if feeder.parent_id == parent_id:
+            yield depth, feeder
+            yield from _ordered(feeders, feeder.feeder_id, depth + 1)
+
+
+def _evse_counts(model: SiteModel, feeders: Mapping[str, Feeder]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for place in model.places:
+        for feeder in path(place.feeder_id, feeders):
+            counts[feeder.feeder_id] = counts.get(feeder.feeder_id, 0) + 1
+    return counts
+
+
+def _cells(burdens: Mapping[RowKey, Burden], feeder_id: str | None) -> list[Text]:
+    """Return a node's cells: its amperes (L1/L2/L3 where they differ) and its kilowatts, one below the other."""
+    in_a = [burdens[feeder_id, each] for each in Conductor if (feeder_id, each) in burdens]
+    groups = [in_a] if in_a else []
+    if (feeder_id, None) in burdens:
+        groups.append([burdens[feeder_id, None]])
+    cells = []
+    for pick in (_rating, _margin, _reserve, _surprise, _safe, _left):
+        cell = Text("\n").join(
+            Text(_told([pick(row) for row in group], group[0].key), style=_style(pick is _left, group))
+            for group in groups
+        )
+        cells.append(cell)
+    return cells
+
+
+def _style(is_left: bool, group: Sequence[Burden]) -> str:
+    if not is_left:
+        return ""
+    return "red" if min(row.left_for_cars for row in group) < 0 else "green"
+
+
+def _told(values: Sequence[float], key: RowKey) -> str:
+    told = [spell(value, key) for value in values]
+    return told[0] if len(set(told)) == 1 else "/".join(each.removesuffix(" A") for each in told) + " A"
+
+
+def _rating(row: Burden) -> float:
+    return row.rating
+
+
+def _margin(row: Burden) -> float:
+    return row.margin
+
+
+def _reserve(row: Burden) -> float:
+    return row.reserve
+
+
+def _surprise(row: Burden) -> float:
+    return sum(row.surprised.values())
+
+
+def _safe(row: Burden) -> float:
+    return row.safe
+
+
+def _left(row: Burden) -> float:
+    return row.left_for_cars
