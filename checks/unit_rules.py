@@ -40,6 +40,7 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("app/scheduling/burdens.py", "reserve"): "A or W, as the row's key says",
     ("app/scheduling/burdens.py", "resting"): "A or W, as the row's key says",
     ("app/scheduling/burdens.py", "safe"): "A or W, as the row's key says",
+    ("app/scheduling/burdens.py", "surprise"): "A or W, as the row's key says",
     ("app/scheduling/burdens.py", "surprised"): "A or W, as the row's key says",
     ("app/scheduling/burdens.py", "uncontrolled"): "A or W, as the row's key says",
     ("app/store/session.py", "value"): "in the unit that the row names beside it",

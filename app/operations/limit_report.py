@@ -1,20 +1,22 @@
 """The safety report of a site: whether its limits hold now at every row, and with the controller off for ever."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec
+from app.operations import measuring
 from app.operations.limits import entry_of
 from app.operations.transaction import Tx
 from app.scheduling.burdens import Burden, burdens, place_of, why_resting_unsafe
+from app.scheduling.demand_guard import cars_of
 from app.scheduling.feeders import path
 from app.scheduling.ledger import possible_w
 from app.scheduling.orders import ledgers_of
 from app.store import site_queries
 from app.store.electrical import feeders_of
-from app.store.plan import open_limits
+from app.store.plan import desired_limits, open_limits
 from app.store.site import lock_site
 from app.store.specs import read_site, site_spec
 from app.store.station import EvseRow
@@ -33,7 +35,11 @@ class DoubtfulEvse:
 
 @dataclass(frozen=True, slots=True)
 class LimitReport:
-    """How a site's limits stand at `at`. `unsafe` says, row by row, why INV-4 does not hold; empty: it does."""
+    """How a site's limits stand at `at`.
+
+    `unsafe` says, row by row, why INV-4 does not hold; empty: it does. `meter_troubles` is why a meter (by what it
+    measures) is not relied on. `demand_cap_w` is what the demand guard lets all cars have now, None without a target.
+    """
 
     site_id: str
     at: datetime
@@ -41,6 +47,8 @@ class LimitReport:
     rows: tuple[Burden, ...]
     unsafe: tuple[str, ...]
     doubtful: tuple[DoubtfulEvse, ...]
+    meter_troubles: Mapping[str, str]
+    demand_cap_w: float | None
 
     @property
     def holds(self) -> bool:
@@ -66,7 +74,9 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
     entries = [entry_of(each) for each in await open_limits(tx.session, site_id)]
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     in_force_w = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
-    rows = burdens(site, evses, in_force_w)
+    busy = {each.evse_id for each, _ in await desired_limits(tx.session, site_id)}
+    measured = await measuring.look(tx, site, cars_of(ledgers, in_force_w, busy))
+    rows = burdens(site, evses, in_force_w, measured.loads)
     feeders = {feeder.feeder_id: feeder for feeder in site.feeders}
     above = {evse.evse_id: {None, *(each.feeder_id for each in path(evse.feeder_id, feeders))} for evse in evses}
     unsafe = [
@@ -75,7 +85,16 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
         if each.missing_resting
     ]
     doubtful = [doubt for evse, spec in pairs if (doubt := _doubt(evse, spec)) is not None]
-    return LimitReport(site_id, tx.now, site.surprised_count, rows, tuple(unsafe), tuple(doubtful))
+    return LimitReport(
+        site_id=site_id,
+        at=tx.now,
+        surprised_count=site.surprised_count,
+        rows=rows,
+        unsafe=tuple(unsafe),
+        doubtful=tuple(doubtful),
+        meter_troubles=measured.bounds.troubles,
+        demand_cap_w=measured.cap_w,
+    )
 
 
 def _unproven(evses: Sequence[EvseSpec], above: dict[int, set[str | None]], row: Burden) -> list[str]:

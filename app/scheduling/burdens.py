@@ -33,9 +33,14 @@ class Burden:
     in_force: float
 
     @property
+    def surprise(self) -> float:
+        """The margin for the stations whose surprise is covered."""
+        return sum(self.surprised.values())
+
+    @property
     def headroom(self) -> float:
         """What may still be raised here; negative: INV-1 does not hold."""
-        return self.rating - self.margin - self.uncontrolled - sum(self.surprised.values()) - self.in_force
+        return self.rating - self.margin - self.uncontrolled - self.surprise - self.in_force
 
     @property
     def holds(self) -> bool:
@@ -45,7 +50,7 @@ class Burden:
     @property
     def left_for_cars(self) -> float:
         """What the controller has to give above the safe currents, while uncontrolled load takes all its reserve."""
-        return self.rating - self.margin - self.reserve - sum(self.surprised.values()) - self.safe
+        return self.rating - self.margin - self.reserve - self.surprise - self.safe
 
     @property
     def missing_safe(self) -> float:

@@ -14,6 +14,7 @@ from app.site_file.checking import Checked
 from app.site_file.reading import Finding
 
 COLUMNS = ("rating", "margin", "uncontrolled", "surprises", "safe currents", "left for cars")
+TERMS = ("rating", "margin", "reserve", "surprise", "safe", "left_for_cars")
 
 
 def show(checked: Checked, console: Console, name: str) -> None:
@@ -79,46 +80,12 @@ def _cells(burdens: Mapping[RowKey, Burden], feeder_id: str | None) -> list[Text
     groups = [in_a] if in_a else []
     if (feeder_id, None) in burdens:
         groups.append([burdens[feeder_id, None]])
-    cells = []
-    for pick in (_rating, _margin, _reserve, _surprise, _safe, _left):
-        cell = Text("\n").join(
-            Text(_told([pick(row) for row in group], group[0].key), style=_style(pick is _left, group))
-            for group in groups
-        )
-        cells.append(cell)
-    return cells
+    return [Text("\n").join(_cell(term, group) for group in groups) for term in TERMS]
 
 
-def _style(is_left: bool, group: Sequence[Burden]) -> str:
-    if not is_left:
-        return ""
-    return "red" if min(row.left_for_cars for row in group) < 0 else "green"
-
-
-def _told(values: Sequence[float], key: RowKey) -> str:
-    told = [spell(value, key) for value in values]
-    return told[0] if len(set(told)) == 1 else "/".join(each.removesuffix(" A") for each in told) + " A"
-
-
-def _rating(row: Burden) -> float:
-    return row.rating
-
-
-def _margin(row: Burden) -> float:
-    return row.margin
-
-
-def _reserve(row: Burden) -> float:
-    return row.reserve
-
-
-def _surprise(row: Burden) -> float:
-    return sum(row.surprised.values())
-
-
-def _safe(row: Burden) -> float:
-    return row.safe
-
-
-def _left(row: Burden) -> float:
-    return row.left_for_cars
+def _cell(term: str, group: Sequence[Burden]) -> Text:
+    told = [spell(getattr(row, term), row.key) for row in group]
+    shown = told[0] if len(set(told)) == 1 else "/".join(each.removesuffix(" A") for each in told) + " A"
+    if term != TERMS[-1]:
+        return Text(shown)
+    return Text(shown, style="red" if min(row.left_for_cars for row in group) < 0 else "green")

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.api.deps import StationKeeper, Transaction
-from app.api.models import Out, SiteIdPath
+from app.api.models import MaybeKwOut, Out, SiteIdPath
 from app.api.problems import documented
 from app.domain.units import kw_from_w
 from app.domain.wiring import Conductor
@@ -29,7 +29,8 @@ class SurprisedOut(Out):
 class LimitRowOut(Out):
     """One limit: a feeder's line conductor in A, or a feeder (null: the site) as a whole in kW.
 
-    `uncontrolled` is what uncontrolled load is counted with, at most its `reserve`. `in_force` is the most that EVSEs
+    `uncontrolled` is what uncontrolled load is counted with: its `reserve`, or less where healthy meters prove it, or
+    more where they say so. `in_force` is the most that EVSEs
     may draw now, `headroom` what is left after `margin`, `uncontrolled`, `surprises` and that. `resting` is what EVSEs
     draw at most while no controller is there.
     """
@@ -87,6 +88,8 @@ class LimitReportOut(Out):
 
     `holds`: nothing that may be in force now breaks any of them, also if `surprised_stations` forget their limits.
     `is_safe_unattended`: the site stays under them with the controller off for ever; `unsafe` says why it would not.
+    `meter_troubles` says which meters are not relied on and why; `demand_cap_kw` is what the demand guard lets all cars
+    have now, null without a target.
     """
 
     site_id: str
@@ -97,6 +100,8 @@ class LimitReportOut(Out):
     surprised_stations: int
     rows: tuple[LimitRowOut, ...]
     doubtful: tuple[DoubtfulEvseOut, ...]
+    meter_troubles: dict[str, str]
+    demand_cap_kw: MaybeKwOut
 
 
 @router.get(
@@ -117,4 +122,6 @@ async def get_limit_report(tx: Transaction, _: StationKeeper, site_id: SiteIdPat
         surprised_stations=found.surprised_count,
         rows=tuple(LimitRowOut.of(row) for row in found.rows),
         doubtful=tuple(DoubtfulEvseOut.model_validate(each) for each in found.doubtful),
+        meter_troubles=dict(found.meter_troubles),
+        demand_cap_kw=found.demand_cap_w,
     )
