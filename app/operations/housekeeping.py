@@ -8,6 +8,7 @@ from app.operations.transaction import Tx
 from app.store.driver import IdempotencyRow
 from app.store.frame_queries import SURPLUS_FRAMES
 from app.store.frames import FrameRow, RepairRow
+from app.store.meter import FINE_READINGS
 from app.store.plan import LimitRow, PlanRow
 from app.store.session import MeterValueRow, SessionMessageRow
 from app.store.site import ForecastRow, SiteReadingRow
@@ -18,6 +19,7 @@ LOCK_NO = 7_160_001
 SHORT_KEEP = timedelta(days=30)
 FRAME_KEEP = timedelta(days=7)
 MOST_FRAMES_COUNT = 5000
+FINE_READINGS_KEEP = timedelta(days=35)
 
 
 async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
@@ -25,7 +27,7 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
 
     Records (meter values, messages, plans, readings, forecasts, commands, jobs, events, reservations, closed limits) go
     after `keep`; strangers, quarantine and idempotency answers after 30 days; raw messages after 7 days, and all but
-    the newest 5,000 of a station.
+    the newest 5,000 of a station. Of readings that are older than 35 days one a minute stays, with the minute's means.
     """
     has_lock = await tx.session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_NO)))
     if not has_lock:
@@ -36,6 +38,7 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
         "messages": delete(SessionMessageRow).where(SessionMessageRow.received_at < old_at),
         "plans": delete(PlanRow).where(PlanRow.made_at < old_at),
         "readings": delete(SiteReadingRow).where(SiteReadingRow.at < old_at),
+        "fine_readings": FINE_READINGS.bindparams(fine_at=tx.now - FINE_READINGS_KEEP),
         "forecasts": delete(ForecastRow).where(ForecastRow.issued_at < old_at),
         "commands": delete(CommandRow).where(CommandRow.asked_at < old_at),
         "jobs": delete(StationJobRow).where(StationJobRow.changed_at < old_at),

@@ -13,7 +13,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
-from app.operations import limits
+from app.operations import limits, measuring
 from app.operations.leadership import term_of
 from app.operations.transaction import Tx
 from app.scheduling.feeders import grid_of
@@ -76,7 +76,8 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     site = site_spec(site_row, await feeders_of(tx.session, station.site_id))
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     busy = await station_queries.running_sessions(tx.session, [evse.evse_id for evse in evses])
-    verdict = judge(site, evses, ledgers, busy, grid_of(site, evses), station.station_id, changes, tx.now)
+    grid = grid_of(site, evses, await measuring.loads(tx, site))
+    verdict = judge(site, evses, ledgers, busy, grid, station.station_id, changes, tx.now)
     if isinstance(verdict, Barred):
         raise CommandRefused(_advice(verdict), missing_w=verdict.missing_w)
     return verdict

@@ -27,6 +27,7 @@ ALLOWED = {
     ("GET", "/v1/sites/{site_id}/limit"): KEEPERS,
     ("POST", "/v1/sites/{site_id}/readings"): KEEPERS,
     ("GET", "/v1/sites/{site_id}/readings"): KEEPERS,
+    ("GET", "/v1/sites/{site_id}/load-rise"): KEEPERS,
     ("POST", "/v1/sites/{site_id}/forecasts"): KEEPERS,
     ("GET", "/v1/sites/{site_id}/forecasts/latest"): KEEPERS,
     ("GET", "/v1/sites/{site_id}/plan"): OPERATOR,
