@@ -6,7 +6,18 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from app.store import device, driver, frames, plan, session, site, station, upkeep  # noqa: F401 - they fill the metadata
+from app.store import (  # noqa: F401 - they fill the metadata
+    device,
+    driver,
+    electrical,
+    frames,
+    plan,
+    session,
+    site,
+    station,
+    upkeep,
+    watches,
+)
 from app.store.base import Base, create_engine
 
 

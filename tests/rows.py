@@ -50,6 +50,7 @@ async def add_station(tx: Tx, station_id: str = "cp1", site_id: str = "north", e
         "needs_boot": False,
         "is_commissioned": True,
         "rate_unit": "A",
+        "lease_slack": timedelta(seconds=30),
         "created_at": tx.now,
     }
     tx.session.add(StationRow(station_id=station_id, site_id=site_id, **(values | changes)))

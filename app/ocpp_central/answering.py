@@ -17,6 +17,7 @@ from app.ocpp_central.dialect import LONGEST_PAYLOAD_COUNT, Decoded, Desk, Diale
 from app.ocpp_central.reading import POLICY, Over
 from app.ocpp_central.rpc import Call, Malformed, Payload, Problem, Refusal, error_text, result_text
 from app.ocpp_central.shared import Shared
+from app.ocpp_central.station_clock import StationClock
 from app.operations import findings, station_facts
 from app.operations.metering import is_running
 
@@ -43,6 +44,7 @@ class Answering:
         send: SendAnswer,
         count: Callable[..., None],
         certificate_serial: str | None,
+        clock: StationClock,
     ) -> None:
         self._station_id = station_id
         self._dialect = dialect
@@ -51,6 +53,7 @@ class Answering:
         self._send = send
         self._count = count
         self._certificate_serial = certificate_serial
+        self._clock = clock
 
     async def answer(self, frame: Call | Malformed, received_at: datetime) -> None:
         """Record and answer what came; raises Over, StationOffline, DatabaseUnavailable, NotFound."""
@@ -98,6 +101,7 @@ class Answering:
             if any(isinstance(fact, StationBooted) for fact in decoded.facts):
                 self._gate.knocked()
             recorded = await self._record(decoded)
+            self._clock.hear(decoded.facts, received_at)
             for reason in recorded.quarantined:
                 self._shared.repairs.note(self._station_id, f"quarantined: {reason}")
             return recorded

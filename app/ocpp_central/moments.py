@@ -9,6 +9,10 @@ OLDEST = timedelta(days=30)
 OLDEST_LIVE = timedelta(hours=1)
 REPLAYED_AFTER = timedelta(minutes=5)
 LONGEST_COUNT = 40
+UNREADABLE = "the timestamp cannot be read"
+AHEAD_OF_US = "the timestamp lies in the future"
+TOO_OLD = "the timestamp lies too far back"
+DOUBTS = {UNREADABLE, AHEAD_OF_US, TOO_OLD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +34,17 @@ def believe(text: Any, received_at: datetime, oldest: timedelta = OLDEST) -> Mom
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) and len(text) <= LONGEST_COUNT else None
         if at is None:
-            return Moment(received_at, "the timestamp cannot be read")
+            return Moment(received_at, UNREADABLE)
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
             oldest = min(oldest, AHEAD)
         at = at.astimezone(UTC)
     except (ValueError, OverflowError):
-        return Moment(received_at, "the timestamp cannot be read")
+        return Moment(received_at, UNREADABLE)
     if at > received_at + AHEAD:
-        return Moment(received_at, "the timestamp lies in the future")
+        return Moment(received_at, AHEAD_OF_US)
     if at < received_at - oldest:
-        return Moment(received_at, "the timestamp lies too far back")
+        return Moment(received_at, TOO_OLD)
     return Moment(at)
 
 

@@ -20,7 +20,8 @@ from app.domain.commands import Command, Outcome, RateUnit, Rejected
 from app.domain.errors import Invalid, NotFound, StationFault, StationTimeout
 from app.domain.limits import LimitOrder
 from app.ocpp_central.boot import BootGate
-from app.operations import limits, proofs
+from app.ocpp_central.station_clock import StationClock
+from app.operations import limits, obedience, proofs
 from app.operations.standing import Standing
 from app.operations.transaction import Transactions, Tx
 from app.scheduling.proving import DefaultDue, Retries, Verdict, deliver, prove
@@ -64,6 +65,7 @@ class Reconciler:
         perform: Perform,
         turn: asyncio.Lock,
         look: Look,
+        station_clock: StationClock,
     ) -> None:
         self.unsettled: set[int] = set()
         self._late: list[tuple[int, Outcome]] = []
@@ -74,7 +76,9 @@ class Reconciler:
         self._perform = perform
         self._turn = turn
         self._look = look
+        self._station_clock = station_clock
         self._boot_count = -1
+        self._has_remedies = False
         self._retries = Retries()
         self._unit: RateUnit | None = None
 
@@ -90,6 +94,8 @@ class Reconciler:
                     if not await self._is_idle():
                         async with self._turn:
                             await self._send(*await self._take_work())
+                            if self._has_remedies:
+                                await self._help()
                     self._gate.secure(self._boot_count)
                     until_at = clock.now() + SWEEP
                     await bell.next(min(until_at, self._retries.retry_at or until_at))
@@ -104,10 +110,28 @@ class Reconciler:
         standing = await self._look(self._station_id)
         if standing is None:
             raise NotFound("there is no such station", field="station_id")
+        await self._note_slack(standing.lease_slack)
+        self._has_remedies = standing.has_remedies
         if standing.has_limit_work:
             return False
         self._unit, self._retries = standing.unit, Retries()
         return True
+
+    async def _note_slack(self, known: timedelta | None) -> None:
+        """Write down how late the station's leases may end, where that has changed."""
+        self._station_clock.recall(known)
+        slack = self._station_clock.slack
+        if slack is not None and slack != known:
+            async with self._transactions() as tx:
+                await proofs.note_slack(tx, self._station_id, slack)
+
+    async def _help(self) -> None:
+        """Do what is to be done against what was noted of the station's EVSEs; each once, whatever comes of it."""
+        async with self._transactions() as tx:
+            commands = await obedience.remedies(tx, self._station_id)
+        for command in commands:
+            outcome = await self._outcome(command, None)
+            log.info("remedied", station_id=self._station_id, command=type(command).__name__, outcome=str(outcome))
 
     async def _take_work(self) -> tuple[tuple[LimitOrder, ...], RateUnit]:
         """Prove what is not proven, then take the orders; in one transaction where there is nothing to prove."""

@@ -11,11 +11,12 @@ get 503: chargers repeat a refused transaction message a few times and then drop
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from app.bus.subjects import connection_superseded, station_command, station_dismissed
+from app.bus.subjects import connection_superseded, station_command, station_dismissed, station_orders
 from app.domain.commands import Command, Outcome
 from app.domain.errors import DatabaseUnavailable, NotFound, StationOffline
 from app.domain.raw import RawCall, RawReply
@@ -31,6 +32,7 @@ from app.ocpp_central.reading import INTERNAL, NORMAL, POLICY, TRY_AGAIN_LATER, 
 from app.ocpp_central.reconcile import Reconciler
 from app.ocpp_central.rpc import Call, call_text
 from app.ocpp_central.shared import Shared
+from app.ocpp_central.station_clock import StationClock
 
 log = structlog.get_logger()
 
@@ -62,8 +64,9 @@ class Session:
         self._frames = shared.frame_log.of(station_id)
         self._calls = StationCalls(self._send_call, self._clock, shared.options.call_timeout_s)
         self._reader = Reader(socket, self._calls, self._frames, self._clock, shared.options, self._count)
+        station_clock = StationClock(partial(shared.bus.ring, station_orders(station_id)))
         self._answering = Answering(
-            station_id, dialect, shared, self._gate, self._send_answer, self._count, certificate_serial
+            station_id, dialect, shared, self._gate, self._send_answer, self._count, certificate_serial, station_clock
         )
         self._superseded = connection_superseded(id(self))
         self._is_superseded = False
@@ -77,6 +80,7 @@ class Session:
             self._commands.perform,
             turn,
             shared.standing,
+            station_clock,
         )
         self._raw_door = RawDoor(
             station_id, dialect, self._calls, self._gate, shared.transactions, turn, self._reconciler.answered_late

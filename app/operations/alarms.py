@@ -21,18 +21,24 @@ async def tell(tx: Tx, site_id: str, kind: str, told: Mapping[str, Mapping[str, 
 
     One that goes on keeps its beginning; its detail becomes the newest. Call with the site locked.
     """
-    found = {row.subject: row for row in await open_alarms(tx.session, site_id) if row.kind == kind}
-    for about, detail in told.items():
-        subject = about[:LONGEST_SUBJECT_COUNT]
-        row = found.pop(subject, None)
-        if row is not None:
-            row.detail = dict(detail)
-            continue
-        tx.session.add(AlarmRow(site_id=site_id, kind=kind, subject=subject, detail=dict(detail), began_at=tx.now))
-        log.warning("alarm_began", site_id=site_id, kind=kind, subject=subject, **_plain(detail))
+    await tell_all(tx, site_id, {kind: told})
+
+
+async def tell_all(tx: Tx, site_id: str, told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """As `tell`, for several kinds with one query."""
+    found = {(row.kind, row.subject): row for row in await open_alarms(tx.session, site_id) if row.kind in told}
+    for kind, by_subject in told.items():
+        for about, detail in by_subject.items():
+            subject = about[:LONGEST_SUBJECT_COUNT]
+            row = found.pop((kind, subject), None)
+            if row is not None:
+                row.detail = dict(detail)
+                continue
+            tx.session.add(AlarmRow(site_id=site_id, kind=kind, subject=subject, detail=dict(detail), began_at=tx.now))
+            log.warning("alarm_began", site_id=site_id, kind=kind, subject=subject, **_plain(detail))
     for row in found.values():
         row.ended_at = tx.now
-        log.info("alarm_ended", site_id=site_id, kind=kind, subject=row.subject, lasted_s=_lasted_s(row))
+        log.info("alarm_ended", site_id=site_id, kind=row.kind, subject=row.subject, lasted_s=_lasted_s(row))
     await tx.session.flush()
 
 

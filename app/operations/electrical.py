@@ -8,6 +8,7 @@ from app.bus.subjects import site_changed, site_limits, station_orders
 from app.domain.electrical import EvsePlace, Flaw, SiteModel
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.wiring import Feeder
+from app.operations import proofs
 from app.operations.room import check, model_of, place_of_evse, told
 from app.operations.transaction import Tx
 from app.store import site_queries
@@ -111,6 +112,6 @@ def _unprove(evses: Sequence[EvseRow], was: SiteModel, now: SiteModel, sent: Col
             )
             raise Conflict(reason, field=field)
         if (before.w_per_a, before.safe_power_w) != (after.w_per_a, after.safe_power_w):
-            evse.default_verified_at = None
+            proofs.unprove(evse)
             stations.add(evse.station_id)
     return stations

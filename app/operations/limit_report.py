@@ -7,7 +7,6 @@ from datetime import datetime
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec
 from app.operations import measuring
-from app.operations.limits import entry_of
 from app.operations.transaction import Tx
 from app.scheduling.burdens import Burden, burdens, place_of, why_resting_unsafe
 from app.scheduling.demand_guard import cars_of
@@ -18,7 +17,7 @@ from app.store import site_queries
 from app.store.electrical import feeders_of
 from app.store.plan import desired_limits, open_limits
 from app.store.site import lock_site
-from app.store.specs import read_site, site_spec
+from app.store.specs import entry_of, read_site, site_spec
 from app.store.station import EvseRow
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome, Rejected, Unsupported
-from app.domain.limits import LimitEntry, LimitIntent, LimitOrder
+from app.domain.limits import LimitIntent, LimitOrder
 from app.domain.snapshot import EvseSpec
-from app.operations import measuring
+from app.operations import measuring, obedience
 from app.operations.leadership import term_of
 from app.operations.proofs import place
 from app.operations.transaction import Tx
@@ -37,7 +37,7 @@ from app.store.plan import (
     untaken_limits,
 )
 from app.store.site import lock_site
-from app.store.specs import evse_spec, read_site, site_spec
+from app.store.specs import entry_of, evse_spec, read_site, site_spec
 from app.store.station import EvseRow, StationRow
 
 SAME_W = 1.0
@@ -55,12 +55,16 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     row, pairs = await read_site(tx.session, site_id)
     site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
     await _drop_unsendable(tx, evses)
-    books = open_books(site, evses, [entry_of(row) for row in await open_limits(tx.session, site_id)], tx.now)
+    entries = [entry_of(row) for row in await open_limits(tx.session, site_id)]
+    watched = await obedience.watch(tx, site, pairs, entries)
+    books = open_books(site, watched.evses, entries, tx.now)
     desired = await desired_limits(tx.session, site_id)
     cars = cars_of(books.ledgers, books.possible_w, {each.evse_id for each, _ in desired})
     measured = await measuring.look(tx, site, cars)
-    grid = grid_of(site, evses, measured.loads)
-    await measuring.tell(tx, site_id, measured, grid.excesses(books.possible_w))
+    grid = grid_of(site, watched.evses, measured.loads)
+    excesses = grid.excesses(books.possible_w)
+    await measuring.tell(tx, site_id, measured, excesses)
+    await obedience.tell(tx, site, pairs, watched, is_contained=not excesses)
     newest = await newest_limits(tx.session, [each.session_id for each, _ in desired])
     decided = decide(
         books,
@@ -69,6 +73,7 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
         Sun(max((surplus_w for _, surplus_w in desired), default=0.0), measured.surplus_w),
         capped(grid, measured.cap_w, cars),
         measured.cap_w,
+        watched.judgements,
     )
     await close_limits(tx.session, decided.closed)
     await _write(tx, decided.intents, term)
@@ -83,25 +88,6 @@ async def _drop_unsendable(tx: Tx, evses: Sequence[EvseSpec]) -> None:
     evse_ids = [evse.evse_id for evse in evses if not evse.is_ready]
     if evse_ids:
         await drop_untaken(tx.session, among(LimitRow.evse_id, evse_ids), tx.now)
-
-
-def entry_of(row: LimitRow) -> LimitEntry:
-    """Return an entry of the ledger as a value. One that provably never left counts as refused."""
-    return LimitEntry(
-        order_no=row.order_no,
-        evse_id=row.evse_id,
-        power_w=row.power_w,
-        intended_at=row.intended_at,
-        ends_at=row.ends_at,
-        accepted_at=row.outcome_at if row.outcome == "accepted" else None,
-        is_refused=row.outcome in {"refused", "unsent"},
-        session_id=str(row.session_id),
-        lease_ends_at=row.lease_ends_at,
-        taken_at=row.taken_at,
-        failed_at=row.outcome_at if row.outcome == "unknown" else None,
-        refused_at=row.outcome_at if row.outcome == "refused" else None,
-        switched_at=row.switched_at,
-    )
 
 
 def _line_of(row: DesiredLimitRow) -> Line:
@@ -144,12 +130,16 @@ async def _write(tx: Tx, intents: Sequence[LimitIntent], term: int) -> None:
 async def take_orders(tx: Tx, station_id: str) -> tuple[LimitOrder, ...]:
     """Hand the newest untaken order of each of the station's EVSEs to its socket, by EVSE number.
 
-    They may be sent once this is committed. Superseded ones, those of ended sessions and those whose lease is nearly
-    over are closed as never sent.
+    They may be sent once this is committed. Superseded ones, those of ended sessions and of EVSEs that are unproven
+    again, and those whose lease is nearly over are closed as never sent.
     """
     site, station = await place(tx, station_id)
     untaken = {found[0].order_no: found for found in await untaken_limits(tx.session, station_id)}
-    running = {evse.evse_id: str(each.session_id) for _, evse, each in untaken.values() if each.ended_at is None}
+    running = {
+        evse.evse_id: str(each.session_id)
+        for _, evse, each in untaken.values()
+        if each.ended_at is None and evse.default_verified_at is not None and evse.distrusted_at is None
+    }
     entries = taken([entry_of(row) for row, _, _ in untaken.values()], running, tx.now)
     orders = []
     for entry in entries:

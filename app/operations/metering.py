@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from sqlalchemy import or_, update
 
-from app.bus.subjects import site_changed
+from app.bus.subjects import site_changed, site_limits
 from app.domain.facts import Fact, Metered, SessionUpdated
 from app.domain.session import THOUSANDTH, SessionState, advance, is_a_thousandth
 from app.domain.snapshot import EvseSpec
@@ -134,8 +134,11 @@ class _Metering:
         row = self._session(station_id, fact, evse)
         if row is not None:
             await self._advance(row, evse, spec, fact)
-        if self._move_power(evse, spec, fact):
+        is_material = self._move_power(evse, spec, fact)
+        if is_material:
             self._tx.ring(site_changed(site.site_id))
+        if _is_watched(evse, spec, is_material=is_material):
+            self._tx.ring(site_limits(site.site_id))
 
     def update(self, station_id: str, fact: SessionUpdated) -> None:
         """Show what the car of a running session does; nothing that is older than what we know."""
@@ -188,6 +191,12 @@ class _Metering:
     async def _doubt(self, station_id: str, fact: Metered, reason: str) -> None:
         self.doubts.append((station_id, reason))
         await quarantine(self._tx.session, station_id, self._tx.now, "Metered", reason, payload_of(fact))
+
+
+def _is_watched(evse: EvseRow, spec: EvseSpec, *, is_material: bool) -> bool:
+    """Whether the limit loop should see the value at once: the EVSE is on trial, or draws more than its safe power."""
+    is_on_trial = evse.installed_at is not None or evse.distrusted_at is not None
+    return is_on_trial or (is_material and (evse.power_w or 0.0) > spec.safe_power_w)
 
 
 async def note_seen(tx: Tx, stations: Collection[StationRow]) -> None:

@@ -6,7 +6,7 @@ then; where anything of this has changed, it is a new station.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from sqlalchemy import select
@@ -26,6 +26,7 @@ from app.store.station import EvseRow, StationRow, lock_evses
 
 LONGEST_REASON_COUNT = 200
 FORGOTTEN = "its default profile was gone"
+BOOTED = "it has booted"
 
 
 async def place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:
@@ -77,7 +78,7 @@ async def record(tx: Tx, station_id: str, evse_number: int, proof: Proof) -> Non
         surprise(evse, FORGOTTEN, tx.now)
     is_proven = proof.verdict is Verdict.PROVEN
     evse.default_verified_at = tx.now if is_proven else None
-    evse.installed_at = tx.now if proof.verdict is Verdict.INSTALLED else None
+    evse.installed_at = (evse.installed_at or tx.now) if proof.verdict is Verdict.INSTALLED else None
     evse.unproven_for = None if is_proven else stored_text(proof.reason, LONGEST_REASON_COUNT)
     if is_proven:
         evse.verified_as = made_for(station, evse_spec(evse, station, site))
@@ -87,17 +88,50 @@ async def record(tx: Tx, station_id: str, evse_number: int, proof: Proof) -> Non
     tx.ring(site_changed(station.site_id))
 
 
+async def shown(tx: Tx, evse: EvseRow) -> None:
+    """Metered power has shown that a default that cannot be read back holds."""
+    site, station = await place(tx, evse.station_id)
+    evse.default_verified_at, evse.installed_at, evse.unproven_for = tx.now, None, None
+    evse.verified_as = made_for(station, evse_spec(evse, station, site))
+
+
+def unprove(evse: EvseRow) -> None:
+    """Count the EVSE at nameplate until its default is proven again."""
+    evse.default_verified_at = evse.installed_at = evse.unproven_for = None
+
+
+def booted(evse: EvseRow, now: datetime, *, is_new: bool) -> None:
+    """A (re)started station may hold other profiles than before; one `is_new` that was changed is not distrusted."""
+    if evse.default_verified_at is not None:
+        surprise(evse, BOOTED, now)
+    if is_new:
+        evse.distrusted_at = evse.distrusted_for = evse.verified_as = None
+    unprove(evse)
+
+
 def surprise(evse: EvseRow, reason: str, now: datetime) -> None:
     """Note that the EVSE may draw more than was counted so far, until the limit loop has made room for it."""
     if evse.surprised_at is None:
         evse.surprised_at, evse.surprised_for = now, stored_text(reason, LONGEST_REASON_COUNT)
 
 
+def make_of(station: StationRow) -> tuple[str | None, ...]:
+    """Return what a station says it is."""
+    return (station.vendor, station.model, station.serial, station.firmware)
+
+
 def made_for(station: StationRow, spec: EvseSpec) -> str:
     """Return what a proof of this EVSE's default is good for: its make and all that the default follows from."""
-    make = [station.vendor, station.model, station.serial, station.firmware]
     shape = [spec.safe_power_w, spec.nameplate_w, spec.w_per_a, spec.phase_count, spec.rate_unit, spec.wiring]
-    return hashlib.sha256(orjson.dumps([*make, spec.evse_number, *shape])).hexdigest()
+    return hashlib.sha256(orjson.dumps([*make_of(station), spec.evse_number, *shape])).hexdigest()
+
+
+async def note_slack(tx: Tx, station_id: str, slack: timedelta) -> None:
+    """Keep how much later than meant the station's leases may end (rule R6); raises NotFound."""
+    _, station = await place(tx, station_id)
+    station.lease_slack = slack
+    tx.ring(site_limits(station.site_id))
+    tx.ring(site_changed(station.site_id))
 
 
 async def rate_unit(tx: Tx, station_id: str) -> RateUnit:

@@ -13,7 +13,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
-from app.operations import limits, measuring
+from app.operations import limits, measuring, proofs
 from app.operations.leadership import term_of
 from app.operations.transaction import Tx
 from app.scheduling.feeders import grid_of
@@ -23,7 +23,7 @@ from app.store import station_queries
 from app.store.electrical import feeders_of
 from app.store.plan import LimitRow, drop_untaken, open_limits
 from app.store.site import lock_site
-from app.store.specs import read_site, site_spec
+from app.store.specs import entry_of, read_site, site_spec
 from app.store.station import StationRow, lock_evses
 
 WITHOUT_END = timedelta(days=400)
@@ -72,7 +72,7 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     """Return what has to be written before these changes are sent; raises CommandRefused. The site is locked."""
     site_row, pairs = await read_site(tx.session, station.site_id)
     evses = [spec for _, spec in pairs]
-    entries = [limits.entry_of(row) for row in await open_limits(tx.session, station.site_id)]
+    entries = [entry_of(row) for row in await open_limits(tx.session, station.site_id)]
     site = site_spec(site_row, await feeders_of(tx.session, station.site_id))
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     busy = await station_queries.running_sessions(tx.session, [evse.evse_id for evse in evses])
@@ -125,7 +125,7 @@ async def _unprove(tx: Tx, station_id: str, evse_ids: Sequence[int] | None) -> t
     rows = (await lock_evses(tx.session, station_id)).values()
     touched = [row for row in rows if evse_ids is None or row.evse_id in evse_ids]
     for row in touched:
-        row.default_verified_at = None
+        proofs.unprove(row)
     await tx.session.flush()
     return tuple(row.evse_id for row in touched)
 

@@ -5,7 +5,7 @@ What is due is then read again by whoever does it: this only spares those the lo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain.commands import RateUnit
 from app.operations.transaction import Tx
@@ -14,15 +14,18 @@ from app.store import station_queries
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`has_limit_work`: a default is unproven or an order waits; `has_certificates`: one is to be signed or delivered.
+    """`has_limit_work`: a default is unproven, an order waits, or an EVSE is to be helped along (`has_remedies`).
 
+    `has_certificates`: one is to be signed or delivered. `lease_slack` is how late its leases may end, as far as known.
     `make` is what its fingerprint says of it (see `onboarding`); `set_up_as` the fingerprint that it was set up as
     (None: never), `is_set_up_again` whether that is to be repeated, `unmet` why settings are not met, `ended_at` when
     it was set up.
     """
 
     unit: RateUnit
+    lease_slack: timedelta | None
     has_limit_work: bool
+    has_remedies: bool
     has_certificates: bool
     make: tuple[str | None, ...]
     booted_at: datetime | None
@@ -37,7 +40,9 @@ async def of(tx: Tx, station_ids: Sequence[str]) -> list[Standing | None]:
     found = {
         row.station_id: Standing(
             unit=RateUnit(row.rate_unit),
+            lease_slack=row.lease_slack,
             has_limit_work=row.has_limit_work,
+            has_remedies=row.has_remedies,
             has_certificates=row.has_certificates,
             make=(row.vendor, row.model, row.serial, row.firmware),
             booted_at=row.booted_at,

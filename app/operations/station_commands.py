@@ -4,7 +4,6 @@
 """
 
 import re
-import secrets
 from uuid import UUID
 
 from app.bus.subjects import site_limits, station_orders
@@ -42,11 +41,6 @@ def check_setting(name: str) -> None:
         raise Invalid("decides how the station logs in; it is not changed here", field="name")
     if LIMIT_SETTING.search(name):
         raise Invalid("may change the charging limit, which only the scheduler sets", field="name")
-
-
-def remote_start_id() -> int:
-    """Return a random positive 31-bit number, as OCPP 2.0.1 F02 wants to tell remote starts apart."""
-    return secrets.randbelow(2**31 - 1) + 1
 
 
 async def stop_of(tx: Tx, station_id: str, session_id: UUID) -> StopSession:

@@ -24,9 +24,10 @@ from app.domain.facts import (
     TokenPresented,
     VariablesReported,
 )
-from app.operations import device_model, session_facts, station_events
+from app.operations import device_model, proofs, session_facts, station_events
 from app.operations.hearing import Hearing
 from app.operations.metering import note_seen, record_metered
+from app.operations.proofs import make_of
 from app.operations.transaction import Tx
 from app.store.base import stored_text
 from app.store.specs import places
@@ -85,6 +86,7 @@ async def _record_upkeep(hearing: Hearing, fact: StationReported | VariablesRepo
 def _booted(hearing: Hearing, fact: StationBooted) -> None:
     """A (re)started station may hold other profiles than before: what was verified is read again (rule R8)."""
     station = hearing.station
+    before = make_of(station)
     station.vendor = stored_text(fact.vendor, LONGEST_NAME_COUNT)
     station.model = stored_text(fact.model, LONGEST_NAME_COUNT)
     station.serial = None if fact.serial is None else stored_text(fact.serial, LONGEST_NAME_COUNT)
@@ -95,7 +97,7 @@ def _booted(hearing: Hearing, fact: StationBooted) -> None:
         station.needs_boot = False
         hearing.boot_status = BootStatus.ACCEPTED
     for evse in hearing.evses.values():
-        evse.default_verified_at = None
+        proofs.booted(evse, hearing.tx.now, is_new=before != make_of(station))
     hearing.ring()
     hearing.tx.ring(site_limits(station.site_id))
     hearing.tx.ring(station_orders(station.station_id))

@@ -15,6 +15,7 @@ from app.domain.units import power_w
 from app.operations import sites
 from app.operations.adoption import CERTIFIED, check_serial
 from app.operations.transaction import Tx
+from app.scheduling.lateness import is_usable
 from app.store import station_queries
 from app.store.session import SessionRow
 from app.store.site import SiteRow
@@ -200,7 +201,7 @@ def _evse_state(
     evse: EvseRow, station: StationRow, site: SiteRow, lease_w: float | None, session: SessionRow | None
 ) -> EvseState:
     safe_w = power_w(min(site.safe_current_a, evse.max_current_a), site.voltage_v, evse.phase_count)
-    is_verified = evse.default_verified_at is not None
+    is_verified = evse.default_verified_at is not None and evse.distrusted_at is None
     return EvseState(
         evse_id=evse.evse_id,
         evse_number=evse.evse_number,
@@ -218,7 +219,7 @@ def _evse_state(
         power_w=evse.power_w,
         metered_at=evse.metered_at,
         is_verified=is_verified,
-        is_controllable=station.takes_leases and evse.distrusted_at is None,
+        is_controllable=station.takes_leases and evse.distrusted_at is None and is_usable(station.lease_slack),
         distrusted_at=evse.distrusted_at,
         distrusted_for=evse.distrusted_for,
         limit_w=lease_w if lease_w is not None else safe_w if is_verified else None,

@@ -7,6 +7,7 @@ say of it (`orders`), and what may be sent now is decided (`allocation`). Everyt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from app.domain.limits import EvseLedger, LimitEntry, LimitIntent
 from app.domain.snapshot import EvseSpec, SiteSpec
@@ -14,7 +15,10 @@ from app.scheduling.allocation import allocate
 from app.scheduling.feeders import Grid
 from app.scheduling.following import Line, Room, Sun, claims_of, floors_w, follow
 from app.scheduling.ledger import open_entries, possible_w
+from app.scheduling.obedience import Judgement, look_at, nudged
 from app.scheduling.orders import Wanted, aims, ledgers_of, settled_at
+
+NOBODY: Mapping[int, Judgement] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,13 @@ def decide(
     sun: Sun,
     grid: Grid,
     cap_w: float | None = None,
+    judgements: Mapping[int, Judgement] = NOBODY,
 ) -> Decision:
     """Return what is to be done now for the plan's lines (of running sessions).
 
     `newest` is the entry intended last of each session, `grid` the rows with what uncontrolled load is counted with,
-    `cap_w` the most that all sessions together may be allowed (None: no such cap).
+    `cap_w` the most that all sessions together may be allowed (None: no such cap). `judgements` are of EVSEs that may
+    not do what they are told (`obedience`): what helps them along goes through the allocator too.
     """
     site, now = books.site, books.now
     claims = claims_of(lines, books.evses, books.entries, newest, now)
@@ -64,11 +70,13 @@ def decide(
     targets_w = follow(claims, room, sun, now)
     wanted = [Wanted(each.evse_id, each.session_id, targets_w[each.evse_id]) for each in claims]
     aimed = aims(wanted, books.entries, newest, now)
-    allocation = allocate(site, books.evses, books.ledgers, aimed.targets, grid, now)
+    targets = nudged(aimed.targets, judgements, {evse.evse_id: evse.min_power_w for evse in books.evses}, now)
+    allocation = allocate(site, books.evses, books.ledgers, targets, grid, now)
     still_open = {each.order_no for one in books.ledgers.values() for each in open_entries(one, now, site.settle)}
+    looking = [at for judged in judgements.values() if (at := look_at(judged, now)) is not None]
     settling = [at for evse in books.evses if (at := settled_at(evse, site.settle)) is not None and at > now]
     return Decision(
         intents=allocation.intents,
         closed=tuple(entry.order_no for entry in books.entries if entry.order_no not in still_open),
-        wake_at=min([allocation.wake_at, *aimed.retry_at, *settling]),
+        wake_at=min([allocation.wake_at, *aimed.retry_at, *settling, *looking]),
     )

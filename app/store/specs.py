@@ -1,20 +1,20 @@
-"""Rows of sites and EVSEs as the values that the pure rooms take."""
+"""Rows of sites, EVSEs and limits as the values that the pure rooms take."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.commands import RateUnit
 from app.domain.errors import NotFound
+from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.wiring import Feeder, Wiring
+from app.scheduling.lateness import APPLY_DELAY, is_usable
 from app.store.base import among
+from app.store.plan import LimitRow
 from app.store.site import SiteRow
 from app.store.station import EvseRow, StationRow, evses_of_site
-
-LEASE_SLACK = timedelta(seconds=30)
 
 
 def site_spec(row: SiteRow, feeders: Sequence[Feeder] = ()) -> SiteSpec:
@@ -48,14 +48,33 @@ def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
         safe_power_w=min(site.safe_current_a * w_per_a, nameplate_w),
         w_per_a=w_per_a,
         phase_count=evse.phase_count,
-        is_verified=evse.default_verified_at is not None,
+        is_verified=evse.default_verified_at is not None and evse.distrusted_at is None,
         is_online=station.connection_id is not None,
-        is_controllable=station.takes_leases and evse.distrusted_at is None,
+        is_controllable=station.takes_leases and evse.distrusted_at is None and is_usable(station.lease_slack),
         verified_at=evse.default_verified_at,
         feeder_id=evse.feeder_id,
         wiring=Wiring(evse.wiring),
         rate_unit=RateUnit(station.rate_unit),
-        lease_slack=LEASE_SLACK if station.lease_slack is None else max(LEASE_SLACK, station.lease_slack),
+        lease_slack=APPLY_DELAY if station.lease_slack is None else max(APPLY_DELAY, station.lease_slack),
+    )
+
+
+def entry_of(row: LimitRow) -> LimitEntry:
+    """Return an entry of the ledger as a value. One that provably never left counts as refused."""
+    return LimitEntry(
+        order_no=row.order_no,
+        evse_id=row.evse_id,
+        power_w=row.power_w,
+        intended_at=row.intended_at,
+        ends_at=row.ends_at,
+        accepted_at=row.outcome_at if row.outcome == "accepted" else None,
+        is_refused=row.outcome in {"refused", "unsent"},
+        session_id=str(row.session_id),
+        lease_ends_at=row.lease_ends_at,
+        taken_at=row.taken_at,
+        failed_at=row.outcome_at if row.outcome == "unknown" else None,
+        refused_at=row.outcome_at if row.outcome == "refused" else None,
+        switched_at=row.switched_at,
     )
 
 

@@ -16,15 +16,25 @@ from app.store.page_queries import Keys, fetch_page
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
 from app.store.station import EvseRow, QuarantineRow, StationRow, StrangerRow
+from app.store.watches import EvseWatchRow
 
 STATION_KEYS = Keys((StationRow.station_id,), (str,))
 STRANGER_KEYS = Keys((StrangerRow.identity,), (str,))
 QUARANTINE_KEYS = Keys((QuarantineRow.quarantine_id,), (int,), is_descending=True)
+UNPROVEN = {"default_verified_at": None, "installed_at": None, "unproven_for": None}
 
 
 async def station(session: AsyncSession, station_id: str) -> StationRow | None:
     """Return the station, None if there is none."""
     return await session.get(StationRow, station_id)
+
+
+async def stations_among(session: AsyncSession, station_ids: Collection[str]) -> dict[str, StationRow]:
+    """Return those of these stations that exist, by id."""
+    if not station_ids:
+        return {}
+    rows = await session.scalars(select(StationRow).where(among(StationRow.station_id, station_ids)))
+    return {row.station_id: row for row in rows}
 
 
 async def locked_station(session: AsyncSession, station_id: str) -> StationRow | None:
@@ -39,6 +49,7 @@ async def standings(session: AsyncSession, station_ids: Collection[str]) -> Sequ
     is_waiting = exists().where(
         of_station, LimitRow.evse_id == EvseRow.evse_id, ~LimitRow.is_closed, LimitRow.taken_at.is_(None)
     )
+    is_remedied = exists().where(of_station, EvseWatchRow.evse_id == EvseRow.evse_id, EvseWatchRow.remedy.is_not(None))
     is_asked = exists().where(
         CertificateRow.station_id == StationRow.station_id, CertificateRow.state.in_(("asked", "signed"))
     )
@@ -50,7 +61,9 @@ async def standings(session: AsyncSession, station_ids: Collection[str]) -> Sequ
         StationRow.serial,
         StationRow.firmware,
         StationRow.booted_at,
-        or_(is_unproven, is_waiting).label("has_limit_work"),
+        or_(is_unproven, is_waiting, is_remedied).label("has_limit_work"),
+        is_remedied.label("has_remedies"),
+        StationRow.lease_slack,
         is_asked.label("has_certificates"),
         OnboardingRow.fingerprint,
         OnboardingRow.retry_at,
@@ -130,4 +143,4 @@ async def quarantine(session: AsyncSession, station_id: str, asked: PageAsked) -
 
 async def unverify_station(session: AsyncSession, station_id: str) -> None:
     """Mark the default profiles of all the station's EVSEs as unproven."""
-    await session.execute(update(EvseRow).where(EvseRow.station_id == station_id).values(default_verified_at=None))
+    await session.execute(update(EvseRow).where(EvseRow.station_id == station_id).values(UNPROVEN))

@@ -84,6 +84,7 @@ def upgrade() -> None:
     _alarm()
     _leader()
     _following()
+    _watch()
 
 
 def _site_key() -> sa.ForeignKey:
@@ -185,7 +186,27 @@ def _following() -> None:
     op.add_column("limit_entry", sa.Column("switched_at", TIME))
 
 
+def _watch() -> None:
+    op.create_table(
+        "evse_watch",
+        sa.Column("evse_id", sa.BigInteger(), sa.ForeignKey("evse.evse_id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("above_at", TIME),
+        sa.Column("steady_at", TIME),
+        sa.Column("paused_at", TIME),
+        sa.Column("ignored", sa.String(8)),
+        sa.Column("ignored_at", TIME),
+        sa.Column("step_count", sa.Integer(), nullable=False),
+        sa.Column("stepped_at", TIME),
+        sa.Column("restarted_at", TIME),
+        sa.Column("remedy", sa.String(8)),
+        sa.CheckConstraint("ignored IN ('pause', 'resume')", name="ignored"),
+        sa.CheckConstraint("remedy IN ('ask', 'stop', 'start')", name="remedy"),
+        sa.CheckConstraint("step_count >= 0", name="step_count"),
+    )
+
+
 def downgrade() -> None:
+    op.drop_table("evse_watch")
     op.drop_column("limit_entry", "switched_at")
     for column in ("departs_at", "need_wh", "most_w", "must_w", "planned_w"):
         op.drop_column("desired_limit", column)

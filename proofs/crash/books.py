@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.operations.limits import entry_of
 from app.scheduling.feeders import grid_of
 from app.scheduling.ledger import possible_w
 from app.scheduling.orders import ledgers_of
@@ -18,7 +17,7 @@ from app.store.base import create_engine
 from app.store.electrical import FeederRow, feeders_of
 from app.store.plan import LimitRow, open_limits
 from app.store.site import SiteRow
-from app.store.specs import read_site, site_spec
+from app.store.specs import entry_of, read_site, site_spec
 from app.store.station import EvseRow
 from proofs.crash.site import SITE_ID, SURPRISED_COUNT, Ground
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.bus.subjects import SITES_CHANGED, site_changed, station_orders
 from app.domain.facts import SessionStarted
 from app.domain.identity import Role
+from app.operations import proofs
 from app.operations.planning import replan_site
 from app.operations.station_facts import record_facts
 from app.store.station import EvseRow
@@ -26,6 +27,7 @@ async def plugged(operator, driver, site, transactions, clock):
     await operator.ok("POST", f"/v1/drivers/{driver.driver_id}/tokens", {"token": "CARD1"}, 201)
     at = clock.at
     async with transactions() as tx:
+        await proofs.note_slack(tx, "one", timedelta(seconds=30))
         await record_facts(tx, "one", [SessionStarted(1, at, at, None, "card1", 0.0, "k")])
     session = (await driver.ok("GET", "/v1/sessions"))["items"][0]
     path = f"/v1/sessions/{session['session_id']}/intent"

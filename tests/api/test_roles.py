@@ -92,6 +92,7 @@ ALLOWED = {
         "clear-profiles",
         "composite-schedule",
         "read-profiles",
+        "trust",
         "unlock",
         "availability",
         "session-status",

@@ -18,7 +18,7 @@ from app.scheduling.orders import ledgers_of
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
 from app.store.site import SiteRow
-from app.store.specs import read_site, site_spec
+from app.store.specs import entry_of, read_site, site_spec
 from app.store.station import EvseRow, StationRow
 
 pytestmark = pytest.mark.database
@@ -155,7 +155,7 @@ class Door:
         """What the ledger counts at an EVSE of this station."""
         async with self.transactions() as tx:
             site_row, pairs = await read_site(tx.session, "north")
-            entries = [limits.entry_of(row) for row in await limits.open_limits(tx.session, "north")]
+            entries = [entry_of(row) for row in await limits.open_limits(tx.session, "north")]
             (spec,) = [
                 spec for _, spec in pairs if (spec.station_id, spec.evse_number) == (self.words.identity, evse_number)
             ]

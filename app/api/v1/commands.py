@@ -22,7 +22,7 @@ from app.domain.commands import (
     WriteSetting,
 )
 from app.domain.upkeep import ReadProfiles, SetAvailability, Unlock
-from app.operations import onboarding, station_commands
+from app.operations import numbers, obedience, onboarding, station_commands
 from app.operations.transaction import Tx
 
 router = APIRouter(prefix="/v1/stations/{station_id}/commands", tags=["commands"], responses=ANSWERS)
@@ -97,6 +97,12 @@ class CompositeIn(In):
     unit: RateUnit = RateUnit.A
 
 
+class TrustIn(In):
+    """Which EVSE; None: all of the station."""
+
+    evse_number: EvseNumber | None = None
+
+
 class UnlockIn(In):
     """Give the cable of a connector free."""
 
@@ -126,7 +132,7 @@ class ReadProfilesIn(In):
 @router.post("/start", operation_id="start_session", summary="Start a session")
 async def start(desk: Desk, body: StartIn) -> OutcomeOut:
     """Ask the station to start charging; the limit comes from the plan as always."""
-    remote_start_id = station_commands.remote_start_id()
+    remote_start_id = numbers.remote_start_id()
     return await desk.send(StartSession(body.evse_number, body.token.upper(), remote_start_id))
 
 
@@ -186,6 +192,14 @@ async def composite_schedule(desk: Desk, body: CompositeIn) -> OutcomeOut:
 async def read_profiles(desk: Desk, body: ReadProfilesIn) -> JobOut:
     """Have the station report its charging profiles as events of kind `profiles` (OCPP 2.0.1)."""
     return await desk.start_job("profiles", lambda request_id: ReadProfiles(request_id, body.evse_number))
+
+
+@router.post("/trust", operation_id="trust_evses", summary="Trust distrusted EVSEs again", status_code=204)
+async def trust(desk: Desk, body: TrustIn) -> None:
+    """Have EVSEs that disobeyed proven anew; until that is done they count at nameplate."""
+    async with desk.context.transactions() as tx:
+        await obedience.trust(tx, desk.station_id, body.evse_number)
+    await desk.note("Trust", {"evse_number": body.evse_number}, Accepted())
 
 
 @router.post("/unlock", operation_id="unlock_connector", summary="Unlock a connector")
