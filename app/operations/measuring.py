@@ -17,9 +17,10 @@ from app.operations import alarms
 from app.operations.transaction import Tx
 from app.scheduling.demand_guard import Cars, Guarded, guarded, slot_of
 from app.scheduling.feeders import Loads, RowKey
+from app.scheduling.grid_meter import drawn, with_grid
 from app.scheduling.surplus import FRESH
 from app.scheduling.uncontrolled import REFUSED, SITE, STALE, Amount, Bounds, MeterReading, bounds, meter_of, subject_of
-from app.store.meter import grid_samples, recent_readings
+from app.store.meter import grid_readings, recent_readings
 from app.store.site import SiteRow
 
 JUST_AFTER = timedelta(milliseconds=1)
@@ -57,10 +58,11 @@ async def look(tx: Tx, site: SiteSpec, cars: Cars) -> Measured:
     readings = await recent_readings(tx.session, site.site_id, tx.now)
     refused = await _refused(tx, site.site_id)
     found = bounds(site, readings, tx.now, refused=None if refused is None else refused[1])
+    found = with_grid(site, found, readings, cars.busy_w + cars.idle_w, tx.now)
     guard = None
     if site.demand_target_w is not None:
-        samples = await grid_samples(tx.session, site.site_id, slot_of(site, tx.now))
-        guard = guarded(site, samples, cars, found.loads[SITE], found.expected_w, tx.now)
+        drawn_so_far = drawn(await grid_readings(tx.session, site.site_id, slot_of(site, tx.now)))
+        guard = guarded(site, drawn_so_far, cars, found.loads[SITE], found.expected_w, tx.now)
     return Measured(found, guard, _surplus_w(readings, found, tx.now), _wake_at(site, readings, refused, tx.now))
 
 

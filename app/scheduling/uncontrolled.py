@@ -127,7 +127,7 @@ def trouble(samples: Sequence[Sample], now: datetime, *, noise: Amount = 0.0, mo
     """
     if not samples or now - samples[-1][0] > STALE:
         return "stale"
-    recent = _recent(samples)
+    recent = recent_of(samples)
     values = [value for _, value in recent]
     if not all(math.isfinite(value) for value in values):
         return "nan"
@@ -169,8 +169,8 @@ def _samples(key: RowKey, readings: Sequence[MeterReading]) -> list[Sample]:
     return [(each.heard_at, each.loads[key]) for each in readings if key in each.loads]
 
 
-def _recent(samples: Sequence[Sample]) -> list[Sample]:
-    """Return the samples of the last STEADY, with the one that holds when it begins."""
+def recent_of(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples of the STEADY before the newest one, with the one that holds when it begins."""
     since_at = samples[-1][0] - STEADY
     first = max((number for number, (at, _) in enumerate(samples) if at <= since_at), default=0)
     return list(samples[first:])
@@ -178,7 +178,7 @@ def _recent(samples: Sequence[Sample]) -> list[Sample]:
 
 def peak_of(samples: Sequence[Sample]) -> Amount:
     """Return the highest value of the last STEADY."""
-    return max(value for _, value in _recent(samples))
+    return max(value for _, value in recent_of(samples))
 
 
 def _heard(samples: Sequence[Sample], now: datetime, most: Amount) -> Amount | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.wiring import Conductor
 from app.scheduling.feeders import RowKey
 from app.scheduling.load_rise import Minute
-from app.scheduling.uncontrolled import STALE, STEADY, MeterReading, Sample
+from app.scheduling.uncontrolled import STALE, STEADY, MeterReading
 from app.store.base import UtcDateTime
 from app.store.site import SiteReadingRow
 
@@ -88,12 +88,18 @@ def _by_row(stored: Stored) -> dict[RowKey, float]:
     }
 
 
-async def grid_samples(session: AsyncSession, site_id: str, since_at: datetime) -> list[Sample]:
-    """Return what was drawn from the grid since `since_at`, as (when heard, W), oldest first."""
-    query = select(SiteReadingRow.at, SiteReadingRow.received_at, SiteReadingRow.grid_w)
+async def grid_readings(session: AsyncSession, site_id: str, since_at: datetime) -> list[MeterReading]:
+    """Return the readings of the meter at the connection since `since_at`, oldest first, without feeders."""
+    query = select(
+        SiteReadingRow.at,
+        SiteReadingRow.received_at,
+        SiteReadingRow.pv_w,
+        SiteReadingRow.building_w,
+        SiteReadingRow.grid_w,
+    )
     query = query.where(SiteReadingRow.site_id == site_id, SiteReadingRow.at >= since_at)
     query = query.where(SiteReadingRow.grid_w.is_not(None)).order_by(SiteReadingRow.at).limit(MOST_SAMPLES_COUNT)
-    return sorted((min(at, received_at), grid_w or 0.0) for at, received_at, grid_w in await session.execute(query))
+    return [MeterReading(*row) for row in await session.execute(query)]
 
 
 async def building_minutes(session: AsyncSession, site_id: str, since_at: datetime) -> list[Minute]:

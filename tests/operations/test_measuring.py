@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from app.domain.commands import Accepted
 from app.domain.facts import SessionStarted
-from app.operations import limits, readings
+from app.operations import limits, measuring, readings
 from app.operations.station_facts import record_facts
 from app.store.electrical import AlarmRow, FeederRow
 from app.store.plan import DesiredLimitRow, PlanRow
 from app.store.session import SessionRow
+from app.store.specs import read_site, site_spec
 
 pytestmark = pytest.mark.database
 
@@ -50,10 +51,11 @@ class Park:
         async with self.transactions() as tx:
             await readings.record(tx, "north", readings.Reading(tx.now, 0.0, building_w, **more))
 
-    async def run(self, building_w, span, **more):
+    async def run(self, building_w, span, grid_w=None, **more):
         """Give a reading every 5 s, each a watt above the one before; end with the last."""
         for number in range(span // STEP):
-            await self.read(building_w + number, **more)
+            drawn_w = None if grid_w is None else grid_w + number
+            await self.read(building_w + number, grid_w=drawn_w, **more)
             self.clock.at += STEP
         self.clock.at -= STEP
 
@@ -142,7 +144,7 @@ async def test_ten_seconds_above_a_rating_are_an_alarm(park):
     await park.run(10_000.0, MINUTE, grid_w=21_000.0, totals={"panel": {"L2": 112.0}})
     await park.cycle()
     found = [(subject, detail) for subject, detail, _, _ in await park.alarms("over_rating")]
-    assert sorted(found) == [("", {"over_kw": 1.0}), ("panel L2", {"over_a": 12.0})]
+    assert sorted(found) == [("", {"over_kw": 1.01}), ("panel L2", {"over_a": 12.0})]
 
 
 async def test_the_demand_guard_lowers_the_cars_and_tells_when_that_is_not_enough(park):
@@ -159,3 +161,20 @@ async def test_the_demand_guard_lowers_the_cars_and_tells_when_that_is_not_enoug
     assert detail["least_mean_kw"] > 15.0
     assert await park.alarms("over_limit") == []
     assert park.wake_at <= MORNING + timedelta(minutes=30)
+
+
+async def test_what_the_grids_meter_gives_away_beyond_the_cars_is_counted_and_told(park):
+    await park.open()
+    await park.run(10_000.0, MINUTE, grid_w=19_500.0)
+    assert await park.cycle() == 20_000.0 - (19_505.0 - 1_200.0)
+    assert [(subject, detail) for subject, detail, _, _ in await park.alarms("meter")] == [
+        ("site building", {"reason": "load beyond what it shows"})
+    ]
+
+
+async def test_a_single_call_is_judged_by_what_is_measured_too(park):
+    await park.open()
+    await park.read(18_500.0)
+    async with park.transactions() as tx:
+        row, _ = await read_site(tx.session, "north")
+        assert (await measuring.loads(tx, site_spec(row)))[None, None] == 20_500.0
