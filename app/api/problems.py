@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+NAME_ITSELF = "[key]"
 
 STATUSES: Mapping[str, HTTPStatus] = {
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -168,10 +169,13 @@ async def _unexpected_problem(request: Request, broken: Exception) -> JSONRespon
 
 
 def field_of(loc: Iterable[str | int]) -> str:
-    """Return `evses[0].phase_count` for `("body", "evses", 0, "phase_count")`; `body` for the body as a whole."""
+    """Return `evses[0].phase_count` for `("body", "evses", 0, "phase_count")`; `body` for the body as a whole.
+
+    A name that is wrong itself is named as what it would be the name of.
+    """
     where, *parts = loc
     name = ""
-    for part in parts:
+    for part in (each for each in parts if each != NAME_ITSELF):
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
     return str(where) if not name or name.startswith("[") else name
 

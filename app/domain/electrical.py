@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.domain.commands import RateUnit
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.wiring import Wiring
 
@@ -11,7 +12,7 @@ class EvsePlace:
     """Where an EVSE is wired and what it can draw: `max_current_a` on each of `phase_count` line conductors.
 
     `feeder_id` None: it hangs at the site itself. `min_current_a` None: the site's, which is for AC; a DC connector
-    (`is_dc`) names its own.
+    (`is_dc`) names its own. `rate_unit` is what its limits are sent in, as far as its station has told.
     """
 
     station_id: str
@@ -22,6 +23,7 @@ class EvsePlace:
     wiring: Wiring = Wiring.UNKNOWN
     min_current_a: float | None = None
     is_dc: bool = False
+    rate_unit: RateUnit = RateUnit.A
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class SiteModel:
     min_current_a: float = 6.0
 
     def planned(self) -> tuple[EvseSpec, ...]:
-        """Return the EVSEs as they are meant to be: every default proven, limits in A; ids count from 1."""
+        """Return the EVSEs as they are meant to be: every default proven; ids count from 1."""
         return tuple(self._planned(number, place) for number, place in enumerate(self.places, start=1))
 
     def _planned(self, evse_id: int, place: EvsePlace) -> EvseSpec:
@@ -54,6 +56,7 @@ class SiteModel:
             is_online=True,
             feeder_id=place.feeder_id,
             wiring=place.wiring,
+            rate_unit=place.rate_unit,
         )
 
 

@@ -68,7 +68,7 @@ async def adopt(
 async def _check_places(tx: Tx, site: SiteRow, station_id: str, evses: Sequence[EvsePlace]) -> None:
     """The EVSEs can be meant, and every row of the site bears their safe currents too (site-limit INV-4)."""
     feeders = await feeders_of(tx.session, site.site_id)
-    places = [place_of_evse(evse) for evse, _ in await evses_of_site(tx.session, site.site_id)]
+    places = [place_of_evse(evse, station) for evse, station in await evses_of_site(tx.session, site.site_id)]
     was = model_of(site, feeders, places)
     check(model_of(site, feeders, [*places, *evses]), was, within=f"stations.{station_id}.")
 

@@ -35,7 +35,7 @@ async def get(tx: Tx, site_id: str) -> Electrical:
     site = await site_queries.site(tx.session, site_id)
     if site is None:
         raise NotFound(f"there is no site {site_id}")
-    places = [place_of_evse(evse) for evse, _ in await evses_of_site(tx.session, site_id)]
+    places = [place_of_evse(evse, station) for evse, station in await evses_of_site(tx.session, site_id)]
     places.sort(key=lambda place: (place.station_id, place.evse_number))
     return Electrical(site, await feeders_of(tx.session, site_id), tuple(places))
 
@@ -58,14 +58,17 @@ async def change(
     site = await site_queries.locked_site(tx.session, site_id)
     if site is None:
         raise NotFound(f"there is no site {site_id}")
-    evses = [evse for evse, _ in await evses_of_site(tx.session, site_id)]
+    pairs = await evses_of_site(tx.session, site_id)
+    evses = [evse for evse, _ in pairs]
     sent = {row.evse_id for row in await open_limits(tx.session, site_id)}
     stored = await feeders_of(tx.session, site_id)
-    was = model_of(site, stored, [place_of_evse(evse) for evse in evses])  # a query would write what is not checked yet
+    was = model_of(
+        site, stored, [place_of_evse(*pair) for pair in pairs]
+    )  # a query would write what is not checked yet
     for name, value in values.items():
         setattr(site, name, value)
     _rewire(evses, places or {})
-    now = model_of(site, stored if feeders is None else feeders, [place_of_evse(evse) for evse in evses])
+    now = model_of(site, stored if feeders is None else feeders, [place_of_evse(*pair) for pair in pairs])
     check(now, None if feeders is not None else was, within="site." if feeders is None else "")
     for station_id in _unprove(evses, was, now, sent):
         tx.ring(station_orders(station_id))

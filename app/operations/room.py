@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from app.domain.commands import RateUnit
 from app.domain.electrical import EvsePlace, Flaw, SiteModel
 from app.domain.errors import Conflict, Invalid
 from app.domain.wiring import Feeder, Wiring
@@ -10,7 +11,7 @@ from app.scheduling.feeders import RowKey
 from app.scheduling.site_model import flaws_of
 from app.store.site import SiteRow
 from app.store.specs import site_spec
-from app.store.station import EvseRow
+from app.store.station import EvseRow, StationRow
 
 TOLD_COUNT = 5
 
@@ -20,8 +21,8 @@ def model_of(site: SiteRow, feeders: Sequence[Feeder], places: Sequence[EvsePlac
     return SiteModel(site_spec(site, feeders), tuple(places), site.safe_current_a, site.min_current_a)
 
 
-def place_of_evse(row: EvseRow) -> EvsePlace:
-    """Return where an EVSE is wired."""
+def place_of_evse(row: EvseRow, station: StationRow) -> EvsePlace:
+    """Return where an EVSE of a station is wired."""
     return EvsePlace(
         station_id=row.station_id,
         evse_number=row.evse_number,
@@ -31,6 +32,7 @@ def place_of_evse(row: EvseRow) -> EvsePlace:
         wiring=Wiring(row.wiring),
         min_current_a=row.min_current_a,
         is_dc=row.is_dc,
+        rate_unit=RateUnit(station.rate_unit),
     )
 
 

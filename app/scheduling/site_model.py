@@ -82,6 +82,10 @@ def _root(model: SiteModel) -> Iterator[Flaw]:
     if 0 < model.safe_current_a < model.min_current_a:
         least = f"{model.min_current_a:g} A"
         yield Flaw(f"a car takes 0 A or at least min_current_a ({least}): 0, or {least} and more", "safe_current_a")
+    kinds = {len(place.wiring.conductors) for place in model.places if place.phase_count == 1}
+    if {1, 2} <= kinds:
+        told = f"holds for EVSEs between two line conductors and for those at the neutral alike ({site.voltage_v:g} V):"
+        yield Flaw(f"{told} limits in W would not bound the current of those at less", "voltage_v", is_warning=True)
     if site.demand_target_w is not None and site.demand_target_w > site.limit_w:
         yield Flaw("is above limit_kw: the connection limits first", "demand_target_kw", is_warning=True)
     if site.reserve_w == 0 and any(feeder.reserve_a > 0 for feeder in site.feeders):

@@ -66,10 +66,8 @@ def read(text: str) -> SiteFile:
 
 
 def _finding(error: Any, lines: "Lines") -> Finding:
-    is_name = "[key]" in error["loc"]
-    path = field_of(("file", *(part for part in error["loc"] if part != "[key]")))
-    reason = f"the name: {reason_of(error)}" if is_name else reason_of(error)
-    return Finding(path, reason, lines.line_of(path))
+    path = field_of(("file", *error["loc"]))
+    return Finding(path, reason_of(error), lines.line_of(path))
 
 
 class Lines:

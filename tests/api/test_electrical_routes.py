@@ -171,7 +171,7 @@ WRONG = [
     (spoilt("feeders", "panel-a", "reserve_a", 61), "feeders.main.reserve_a", "reserve 61 A together, this one 60 A"),
     (spoilt("feeders", "panel-a", "reserve_kw", 13), "site.reserve_kw", "reserve 13 kW together, this node 12 kW"),
     (spoilt("feeders", "MAIN", {"rating_a": 1}), "feeders.MAIN", "differs from main only in its capitals"),
-    (spoilt("feeders", "two words", {"rating_a": 1}), "feeders.two words.[key]", "match pattern"),
+    (spoilt("feeders", "two words", {"rating_a": 1}), "feeders.two words", "String should match pattern"),
     (spoilt("feeders", {f"f{n}": {"rating_a": 1} for n in range(501)}), "feeders", "at most 500"),
     (spoilt("site", "limit_kw", 0), "site.limit_kw", "greater than 0"),
     (spoilt("site", "reserve_kw", 55), "site.limit_kw", "together must be less than limit_kw"),

@@ -31,6 +31,7 @@ def test_every_domain_error_has_a_code_of_its_own_a_status_and_a_title():
         (("body", "energy_kwh"), "energy_kwh"),
         (("body", "evses", 0, "phase_count"), "evses[0].phase_count"),
         (("body", "pv_kw", 3), "pv_kw[3]"),
+        (("body", "feeders", "two words", "[key]"), "feeders.two words"),
         (("query", "from"), "from"),
         (("header", "idempotency-key"), "idempotency-key"),
     ],

@@ -1,6 +1,7 @@
 """The electrical tree of a site and where its EVSEs are wired, as one document. A site file says the same in TOML."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -155,15 +156,19 @@ async def named_once(request: Request) -> None:
     """Refuse a body that names something twice: JSON would keep the last one without a word. Raises Invalid."""
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in items]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise Invalid("is there twice; give every node a name of its own", field=min(twice))
-        return dict(items)
+        once = dict(items)
+        if len(once) < len(items):
+            twice = min(name for name, count in Counter(name for name, _ in items).items() if count > 1)
+            raise Invalid("is there twice; give every node a name of its own", field=twice)
+        return once
 
     try:
         json.loads(await request.body(), object_pairs_hook=pairs)
     except (ValueError, RecursionError):
         return  # told by the route itself
+
+
+NamedOnce = Annotated[None, Depends(named_once)]
 
 
 @router.get(
@@ -182,9 +187,10 @@ async def get_electrical(tx: Transaction, _: StationKeeper, site_id: SiteIdPath)
     responses=documented("not_found", "conflict"),
     operation_id="replace_electrical",
     summary="Replace a site's electrical tree",
-    dependencies=[Depends(named_once)],
 )
-async def replace_electrical(tx: Transaction, _: Operator, site_id: SiteIdPath, body: ElectricalIn) -> ElectricalOut:
+async def replace_electrical(
+    tx: Transaction, _: Operator, __: NamedOnce, site_id: SiteIdPath, body: ElectricalIn
+) -> ElectricalOut:
     """Replace the feeders, wire EVSEs and (with `site`) change the site's own numbers: all of it or nothing.
 
     Refused as a whole where a node cannot be meant, or where the safe currents of all EVSEs do not fit under it.
