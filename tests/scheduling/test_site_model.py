@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.electrical import EvsePlace, Flaw, SiteModel
@@ -62,6 +62,7 @@ def is_right(model):
     return all(flaw.is_warning for flaw in flaws_of(model))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models())
 def test_what_passes_can_be_reckoned_with_and_what_fails_names_a_node(model):
     flaws = flaws_of(model)
@@ -79,6 +80,7 @@ def test_what_passes_can_be_reckoned_with_and_what_fails_names_a_node(model):
         assert burden.resting == pytest.approx(burden.safe)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(), st.randoms(use_true_random=False))
 def test_the_order_of_nodes_changes_nothing(model, random):
     shuffled = [list(model.site.feeders), list(model.places)]
@@ -91,6 +93,7 @@ def test_the_order_of_nodes_changes_nothing(model, random):
     assert set(flaws_of(model)) - circles == set(flaws_of(other)) - others
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models())
 def test_a_site_whose_safe_currents_fit_holds_inv_1_with_every_station_at_rest(model):
     """INV-4 is INV-1 without leases and surprises."""

@@ -85,13 +85,13 @@ def files(draw):
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files())
 def test_a_site_file_reads_back_as_it_was_written(file):
     assert read(file_text(file)) == file
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files())
 def test_feeders_and_evses_survive_their_rows_and_the_api(file):
     sent = ElectricalIn.model_validate_json(
