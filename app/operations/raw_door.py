@@ -87,8 +87,8 @@ def _advice(barred: Barred) -> str:
     if barred.missing_w is None:
         return barred.reason
     return (
-        f"{barred.reason}: {barred.missing_w / 1000:.2f} kW are missing under the site's limit when all that may be in"
-        " force is counted; lower the limit in the call, or wait until other sessions have come down"
+        f"{barred.reason}: {barred.missing_w / 1000:.2f} kW are missing there when all that may be in force is counted;"
+        " lower the limit in the call, or wait until other sessions have come down"
     )
 
 

@@ -3,7 +3,6 @@
 `prepare` runs in its own transaction before a command is sent, `conclude` in another one after it, whatever came back.
 """
 
-import re
 from uuid import UUID
 
 from app.bus.subjects import site_limits, station_orders
@@ -12,35 +11,12 @@ from app.domain.errors import Conflict, Invalid, NotFound, StationOffline
 from app.domain.raw import ChangeKind, LimitChange
 from app.domain.upkeep import ReadSessionStatus, SendVendorMessage, UpdateFirmware
 from app.operations import raw_door
+from app.operations.setting_gate import check_setting
 from app.operations.transaction import Tx
 from app.store import session_queries, station_queries
 from app.store.site import lock_site
 
 LOSES_PROFILES = (ClearProfile, Reboot, UpdateFirmware, SendVendorMessage)
-LIMIT_SETTING = re.compile(
-    r"power|pwr|current|(?<!st)(?<!l)amp(?!l)|watt|max.?kw|kw.?max|kw$|i.?max$|limit|throttl|ceiling|breaker"
-    r"|set.?point|dip.?sw|rate|phase|profile|schedule|smart.?charg|fuse|derat|voltage|nominal"
-    r"|load.?(balanc|manag|shar)|factory",
-    re.IGNORECASE,
-)
-IDENTITY_SETTING = re.compile(
-    r"authori[sz]ation.?key|auth.?key|basic.?auth|password|security.?profile|network.?conf|central.?(system|url)|identity"
-    r"|(ocpp|csms|server|back.?end|web.?socket|ws).?(url|uri|addr|host|server|endpoint)",
-    re.IGNORECASE,
-)
-
-
-def check_setting(name: str) -> None:
-    """Raise Invalid, naming the field, for a setting that only Sunslot itself may change, or that hides its name.
-
-    No version knows a name that is not ASCII, so letters that only look like those of a limit have no honest use.
-    """
-    if not (name.isascii() and name.isprintable()):
-        raise Invalid("no setting has such characters in its name", field="name")
-    if IDENTITY_SETTING.search(name):
-        raise Invalid("decides how the station logs in; it is not changed here", field="name")
-    if LIMIT_SETTING.search(name):
-        raise Invalid("may change the charging limit, which only the scheduler sets", field="name")
 
 
 async def stop_of(tx: Tx, station_id: str, session_id: UUID) -> StopSession:
@@ -80,7 +56,7 @@ async def prepare(tx: Tx, station_id: str, command: Command) -> None:
     if row is None:
         raise NotFound(f"there is no station {station_id}")
     if isinstance(command, WriteSetting):
-        check_setting(command.name)
+        check_setting(command.name, command.value)
     number = getattr(command, "evse_number", None)
     if number and await station_queries.evse_of_station(tx.session, station_id, number) is None:
         raise Invalid("the station has no such EVSE", field="evse_number")

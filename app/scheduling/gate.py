@@ -59,14 +59,17 @@ def judge(
 ) -> Let | Barred:
     """Decide on a call's changes at one station; `evses` are the whole site's, `busy` those with a running session.
 
-    INV-1 with everything counted, or nothing counted that was not before: then it passes.
+    INV-1 has to hold with everything counted. Only what allows no more than the safe power may pass where it does not
+    hold before: what is counted already may be a fear only (a proof that is due, an order that got lost), which the
+    call would make true, and without an end (R1).
     """
     before = {evse.evse_id: possible_w(ledgers[evse.evse_id], now, site.settle) for evse in evses}
-    after, entries, unproven = dict(before), dict[int, float](), set[int]()
+    after, entries, unproven, widened = dict(before), dict[int, float](), set[int](), set[int]()
     for change in changes:
         touched = [evse for evse in evses if evse.station_id == station_id and _touches(change, evse)]
         if not touched:
             return Barred(f"the station has no EVSE {change.evse_number}")
+        widened |= {evse.evse_id for evse in touched if _may_widen(change, evse)}
         if change.kind is not ChangeKind.SESSION:
             unproven |= {evse.evse_id for evse in touched}
             after |= {evse.evse_id: evse.nameplate_w for evse in touched}
@@ -76,19 +79,33 @@ def judge(
             after[evse.evse_id] = max(after[evse.evse_id], entries[evse.evse_id])
         elif reason := _why_unsafe(change, touched):
             return Barred(reason)
-    if missing := _missing_w(site, grid, before, after):
+    if missing := _missing_w(site, grid, before, after, widened):
         row = max(missing, key=lambda each: missing[each])
         return Barred(f"{_place(row)} has no room for it", missing[row], row)
     return Let(tuple(Entry(*each) for each in sorted(entries.items())), tuple(sorted(unproven)))
 
 
+def _may_widen(change: LimitChange, evse: EvseSpec) -> bool:
+    """Whether the EVSE may draw more than its safe power with it, whatever it is counted with already."""
+    return change.kind is ChangeKind.CLEARED or change_w(change, evse) > evse.safe_power_w + ROUNDING_W
+
+
 def _missing_w(
-    site: SiteSpec, grid: Grid, before_w: Mapping[int, float], after_w: Mapping[int, float]
+    site: SiteSpec,
+    grid: Grid,
+    before_w: Mapping[int, float],
+    after_w: Mapping[int, float],
+    widened: Collection[int],
 ) -> dict[RowKey, float]:
-    """Return where how much is missing with `after_w`; a row that it does not load further is no obstacle."""
+    """Return where how much is missing with `after_w`.
+
+    A row that no EVSE of `widened` loads, and that is not loaded further, is no obstacle.
+    """
+    asking = {share.row for evse_id in widened for share in grid.shares[evse_id]}
     missing: dict[RowKey, float] = {}
-    for row, load_before, load_after in zip(grid.rows, grid.loads(before_w), grid.loads(after_w), strict=True):
-        excess = load_after - max(row.capacity, load_before)
+    loads = zip(grid.rows, grid.loads(before_w), grid.loads(after_w), strict=True)
+    for number, (row, load_before, load_after) in enumerate(loads):
+        excess = load_after - (row.capacity if number in asking else max(row.capacity, load_before))
         if excess > ROUNDING_W:
             missing[row.key] = excess if row.key[1] is None else excess * site.voltage_v
     return missing

@@ -25,7 +25,7 @@ from app.domain.errors import Invalid, StationFault
 from app.domain.facts import SessionStarted
 from app.domain.identity import Knock, StationAdmitted
 from app.operations import admission
-from app.operations.station_commands import check_setting
+from app.operations.setting_gate import check_setting
 from app.operations.station_facts import record_facts
 from app.store.plan import LimitRow
 from app.store.session import SessionRow

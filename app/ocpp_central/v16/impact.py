@@ -8,7 +8,7 @@ from app.domain.raw import ChangeKind, Effect, Impact, LimitChange
 from app.ocpp_central.dialect import dict_of, text_of, whole_of
 from app.ocpp_central.impacts import HARMLESS, UNITS, harmless, highest_of, installs_root, logs_in, unverifies
 from app.ocpp_central.rpc import Payload
-from app.operations.station_commands import check_setting
+from app.operations.setting_gate import check_setting
 from app.scheduling.profiles import STACK_LEVEL
 
 KINDS = {
@@ -27,7 +27,7 @@ def classify(action: str, payload: Payload) -> Impact | None:
 def _configures(payload: Payload) -> Impact:
     """OCPP 1.6 §5.3: keys that touch limits or how the station logs in are Sunslot's own."""
     try:
-        check_setting(str(payload.get("key")))
+        check_setting(str(payload.get("key")), str(payload.get("value")))
     except Invalid as forbidden:
         return Impact(Effect.FORBIDDEN, forbidden.detail)
     return HARMLESS

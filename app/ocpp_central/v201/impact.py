@@ -10,7 +10,7 @@ from app.ocpp_central.dialect import dict_of, list_of, text_of, whole_of
 from app.ocpp_central.impacts import HARMLESS, UNITS, harmless, highest_of, installs_root, logs_in, unverifies
 from app.ocpp_central.rpc import Payload
 from app.ocpp_central.v201.reading import instance_of, name_of
-from app.operations.station_commands import check_setting
+from app.operations.setting_gate import check_setting
 from app.scheduling.profiles import STACK_LEVEL, lease_profile_id
 
 KINDS = {
@@ -31,7 +31,7 @@ def _writes(payload: Payload) -> Impact:
     for entry in list_of(payload, "setVariableData"):
         component, variable = name_of(entry, "component"), name_of(entry, "variable")
         try:
-            check_setting(f"{component}.{variable}")
+            check_setting(f"{component}.{variable}", str(entry.get("attributeValue")))
             check_setting(f"{instance_of(entry, 'component')}.{instance_of(entry, 'variable')}")
         except Invalid as invalid:
             return Impact(Effect.FORBIDDEN, f"{component}.{variable}: {invalid}")
