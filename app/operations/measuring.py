@@ -66,13 +66,6 @@ async def look(tx: Tx, site: SiteSpec, cars: Cars) -> Measured:
     return Measured(found, guard, _surplus_w(readings, found, tx.now), _wake_at(site, readings, refused, tx.now))
 
 
-async def loads(tx: Tx, site: SiteSpec) -> Loads:
-    """Return B⁺ of every row now, for who decides on a single call between two cycles."""
-    readings = await recent_readings(tx.session, site.site_id, tx.now)
-    refused = await _refused(tx, site.site_id)
-    return bounds(site, readings, tx.now, refused=None if refused is None else refused[1]).loads
-
-
 async def _refused(tx: Tx, site_id: str) -> tuple[datetime, str] | None:
     """Return when a reading was refused within the last 10 s, and why."""
     row = await tx.session.get_one(SiteRow, site_id)

@@ -84,7 +84,8 @@ class Decision:
 
 
 class Plant:
-    """Everything together. `wired` and `spelled` are what the controller believes of a bay, for experiments.
+    """Everything together. `wired`, `spelled` and
+    `raw_relies_on_meter` are what the controller believes, for experiments.
 
     `load_a` is what the building takes at every leaf and line at first; at its reserve nothing hides a mistake.
     """
@@ -99,6 +100,7 @@ class Plant:
         self.spelled: Callable[[Bay], RateUnit] = lambda bay: bay.unit
         self.machines = {bay.evse_id: Machine(bay) for bay in BAYS}
         self.loads = Loads(load_a)
+        self.raw_relies_on_meter = False
         self.measured: tuple[datetime, dict[tuple[str, str], float]] | None = None
         self.entries: dict[int, LimitEntry] = {}
         self.terms: dict[int, int] = {}
@@ -337,7 +339,8 @@ class Plant:
         site, specs = self._site(), [self._spec(machine) for machine in self.machines.values()]
         ledgers = orders.ledgers_of(specs, self._open_entries(), self.now, SETTLE)
         busy = {evse_id for evse_id, machine in self.machines.items() if machine.session is not None}
-        verdict = gate.judge(site, specs, ledgers, busy, grid_of(site, specs), station, (change,), self.now)
+        grid = grid_of(site, specs, self._b_plus() if self.raw_relies_on_meter else None)
+        verdict = gate.judge(site, specs, ledgers, busy, grid, station, (change,), self.now)
         if isinstance(verdict, gate.Barred):
             return
         written = []

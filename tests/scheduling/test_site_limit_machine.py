@@ -18,6 +18,7 @@ from electric_plant import (
     MOST_A,
     PARENTS,
     RATINGS_A,
+    RISE_SPAN,
     SAFE_A,
     STATIONS,
     above,
@@ -305,6 +306,27 @@ def test_watts_that_are_believed_at_the_nominal_voltage_are_found():
         return plant
 
     assert seed_that_finds(make) is not None
+
+
+@pytest.mark.parametrize("relies_on_meter", [True, False])
+def test_a_call_without_an_end_may_not_rely_on_what_the_meter_says_now(relies_on_meter):
+    """Both stations hang up with an expert's limit; then the building takes its whole reserve, by ΔB a lease."""
+    plant = Plant(load_a=0.0)
+    plant.raw_relies_on_meter = relies_on_meter
+    plant.measure()
+    for station, evse_id, limit in (("a", 1, 32.0), ("c", 3, 21.0)):
+        plant.arrive(evse_id)
+        plant.raw(station, LimitChange(ChangeKind.SESSION, 1, limit, RateUnit.A, is_replaceable=True))
+        plant.deliver(station)
+        plant.hang_up(station)
+    for _ in range(3):
+        plant.pass_time(RISE_SPAN.total_seconds() + 1)
+        plant.loads.move("f11", "L1", 1.0, plant.now)
+    if relies_on_meter:
+        with pytest.raises(Violated, match="INV-2 at f11 L1"):
+            plant.check("INV-2")
+    else:
+        plant.check("INV-1", "INV-2", "Q")
 
 
 @pytest.mark.parametrize("surprised_count", [0, 1])
