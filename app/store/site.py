@@ -1,6 +1,5 @@
 """Sites, their readings and forecasts."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,7 +99,10 @@ async def newest_forecast_row(session: AsyncSession, site_id: str, now: datetime
     return (await session.scalars(newest_first.limit(1))).first()
 
 
-async def readings_since(session: AsyncSession, site_id: str, since_at: datetime) -> Sequence[SiteReadingRow]:
-    """Return the site's readings from `since_at` on, oldest first."""
-    query = select(SiteReadingRow).where(SiteReadingRow.site_id == site_id, SiteReadingRow.at >= since_at)
-    return (await session.scalars(query.order_by(SiteReadingRow.at))).all()
+async def readings_since(
+    session: AsyncSession, site_id: str, since_at: datetime
+) -> list[tuple[datetime, float, float]]:
+    """Return the site's readings from `since_at` on, oldest first: (at, pv_w, building_w). There may be thousands."""
+    query = select(SiteReadingRow.at, SiteReadingRow.pv_w, SiteReadingRow.building_w)
+    query = query.where(SiteReadingRow.site_id == site_id, SiteReadingRow.at >= since_at)
+    return [(at, pv_w, building_w) for at, pv_w, building_w in await session.execute(query.order_by(SiteReadingRow.at))]

@@ -185,8 +185,7 @@ async def _surplus(
     session: AsyncSession, site_id: str, now: datetime, until_at: datetime
 ) -> tuple[tuple[SurplusSlot, ...], float | None]:
     forecast = await newest_forecast_row(session, site_id, now)
-    rows = await readings_since(session, site_id, now - LOOK_BACK)
-    readings = [(row.at, row.pv_w, row.building_w) for row in rows if row.at <= now]
+    readings = [each for each in await readings_since(session, site_id, now - LOOK_BACK) if each[0] <= now]
     slots = expected_surplus(
         starts_at=now if forecast is None else forecast.starts_at,
         step=PLAN_SLOT if forecast is None else forecast.step,
