@@ -25,8 +25,8 @@ CALM_SHARE = 0.2
 SAME_SHARE = 0.02
 START_SHARE = 0.7
 LEAST_STEP_W = 200.0
-RAISE_PACE = timedelta(seconds=60)
-LOWER_PACE = timedelta(seconds=20)
+RAISE_PACE = timedelta(seconds=30)
+LOWER_PACE = timedelta(seconds=15)
 SOONEST = timedelta(minutes=15)
 GUARD_W = 1e-3
 
