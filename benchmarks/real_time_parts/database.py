@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import statistics
 import time
 import uuid
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -39,6 +41,7 @@ HEADS = ("EVSEs", "scene", "intents", "statements", "CPU ms", "elapsed ms")
 
 def run(sizes: Sequence[int], rounds: int) -> Result:
     """Measure cycles that are rolled back, so that every one finds the same."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     rows = asyncio.run(_run(sizes, rounds))
     table = Table("Cycle with PostgreSQL", HEADS, [tuple(row.values()) for row in rows])
     return Result(rows, [table])
@@ -135,7 +138,12 @@ def _plan(plan_id: uuid.UUID, park: Park) -> PlanRow:
 
 
 def _station(evse: EvseSpec) -> StationRow:
-    online = {"dialect": "ocpp1.6", "connection_id": "socket", "needs_boot": False}
+    online = {
+        "dialect": "ocpp1.6",
+        "connection_id": "socket",
+        "needs_boot": False,
+        "lease_slack": timedelta(seconds=30),
+    }
     return StationRow(
         station_id=evse.station_id,
         site_id="bench",
