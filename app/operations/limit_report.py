@@ -7,18 +7,19 @@ from datetime import datetime
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec
 from app.operations import measuring
+from app.operations.obedience import why_steerless
 from app.operations.transaction import Tx
 from app.scheduling.burdens import Burden, burdens, place_of, why_resting_unsafe
 from app.scheduling.demand_guard import cars_of
 from app.scheduling.feeders import path
 from app.scheduling.ledger import possible_w
 from app.scheduling.orders import ledgers_of
-from app.store import site_queries
+from app.store import site_queries, station_queries
 from app.store.electrical import feeders_of
 from app.store.plan import desired_limits, open_limits
 from app.store.site import lock_site
 from app.store.specs import entry_of, read_site, site_spec
-from app.store.station import EvseRow
+from app.store.station import EvseRow, StationRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
         for each in rows
         if each.missing_resting
     ]
-    doubtful = [doubt for evse, spec in pairs if (doubt := _doubt(evse, spec)) is not None]
+    odd = [(evse, spec) for evse, spec in pairs if not (spec.is_verified and spec.is_controllable)]
+    stations = await station_queries.stations_among(tx.session, {evse.station_id for evse, _ in odd})
+    doubtful = [_doubt(evse, spec, stations[evse.station_id]) for evse, spec in odd]
     return LimitReport(
         site_id=site_id,
         at=tx.now,
@@ -102,13 +105,13 @@ def _unproven(evses: Sequence[EvseSpec], above: dict[int, set[str | None]], row:
     return [f"{evse.station_id}/{evse.evse_number}" for evse in below]
 
 
-def _doubt(evse: EvseRow, spec: EvseSpec) -> DoubtfulEvse | None:
-    if spec.is_verified and spec.is_controllable:
-        return None
+def _doubt(evse: EvseRow, spec: EvseSpec, station: StationRow) -> DoubtfulEvse:
     uncontrollable_for = ""
-    if not spec.is_controllable:
-        uncontrollable_for = evse.distrusted_for or "it can hold no lease: it gets nothing above its safe current"
+    if evse.distrusted_at is not None:
+        uncontrollable_for = evse.distrusted_for or "it does not do what it is told"
+    elif not spec.is_controllable:
+        uncontrollable_for = why_steerless(station)
     unproven_for = ""
     if not spec.is_verified:
-        unproven_for = evse.unproven_for or "its default profile is not proven yet: it counts at nameplate"
+        unproven_for = evse.unproven_for or uncontrollable_for or "its default profile was not read back yet"
     return DoubtfulEvse(evse.station_id, evse.evse_number, evse.feeder_id, unproven_for, uncontrollable_for)

@@ -217,7 +217,7 @@ async def tell(
         elif why := _why_unproven(row, steerless.get(row.station_id), tx.now):
             told["unproven"][subject] = {"reason": why}
         if not spec.is_controllable and row.distrusted_at is None:
-            told["uncontrollable"][subject] = {"reason": _why_steerless(steerless[row.station_id])}
+            told["uncontrollable"][subject] = {"reason": why_steerless(steerless[row.station_id])}
         judged = watched.judgements.get(row.evse_id)
         if judged is not None and judged.watch.ignored is not None:
             told["ignores"][subject] = {"ignores": judged.watch.ignored, "step": judged.watch.step}
@@ -246,7 +246,8 @@ async def _steerless(tx: Tx, pairs: Sequence[tuple[EvseRow, EvseSpec]]) -> dict[
     return await station_queries.stations_among(tx.session, odd)
 
 
-def _why_steerless(station: StationRow) -> str:
+def why_steerless(station: StationRow) -> str:
+    """Say why a station cannot be controlled (rule R6), where it is not for what its EVSEs do."""
     if not station.takes_leases:
         return "it cannot hold a limit that ends by itself"
     return "its clock is unknown" if station.lease_slack is None else "its clock is too far off"
