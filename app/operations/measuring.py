@@ -66,6 +66,12 @@ async def look(tx: Tx, site: SiteSpec, cars: Cars) -> Measured:
     return Measured(found, guard, _surplus_w(readings, found, tx.now), _wake_at(site, readings, refused, tx.now))
 
 
+async def beyond_reserve(tx: Tx, site: SiteSpec) -> Loads:
+    """Return B⁺ of the rows whose load is above its reserve now: for who may not count less than the reserve."""
+    found = bounds(site, await recent_readings(tx.session, site.site_id, tx.now), tx.now)
+    return {row: found.loads[row] for row in found.exceeded}
+
+
 async def _refused(tx: Tx, site_id: str) -> tuple[datetime, str] | None:
     """Return when a reading was refused within the last 10 s, and why."""
     row = await tx.session.get_one(SiteRow, site_id)

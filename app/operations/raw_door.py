@@ -13,7 +13,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
-from app.operations import limits, proofs
+from app.operations import limits, measuring, proofs
 from app.operations.leadership import term_of
 from app.operations.transaction import Tx
 from app.scheduling.feeders import grid_of
@@ -71,7 +71,8 @@ async def enter(tx: Tx, station_id: str, impact: Impact) -> Passage:
 async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> Let:
     """Return what has to be written before these changes are sent; raises CommandRefused. The site is locked.
 
-    The whole reserve is counted, whatever the meters say: a call has no lease that would end when the load rises.
+    At least the whole reserve is counted, whatever the meters say: a call has no lease that would end when the load
+    rises.
     """
     site_row, pairs = await read_site(tx.session, station.site_id)
     evses = [spec for _, spec in pairs]
@@ -79,7 +80,8 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     site = site_spec(site_row, await feeders_of(tx.session, station.site_id))
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     busy = await station_queries.running_sessions(tx.session, [evse.evse_id for evse in evses])
-    verdict = judge(site, evses, ledgers, busy, grid_of(site, evses), station.station_id, changes, tx.now)
+    grid = grid_of(site, evses, await measuring.beyond_reserve(tx, site))
+    verdict = judge(site, evses, ledgers, busy, grid, station.station_id, changes, tx.now)
     if isinstance(verdict, Barred):
         raise CommandRefused(_advice(verdict), missing_w=verdict.missing_w)
     return verdict

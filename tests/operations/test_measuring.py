@@ -172,9 +172,15 @@ async def test_what_the_grids_meter_gives_away_beyond_the_cars_is_counted_and_to
     ]
 
 
-async def test_a_single_call_is_judged_by_what_is_measured_too(park):
+async def test_a_single_call_counts_the_reserve_or_a_load_that_is_above_it(park):
+    async def counted():
+        async with park.transactions() as tx:
+            row, _ = await read_site(tx.session, "north")
+            return await measuring.beyond_reserve(tx, site_spec(row))
+
     await park.open()
+    await park.run(10_000.0, MINUTE)
+    assert await counted() == {}
+    park.clock.at += STEP
     await park.read(18_500.0)
-    async with park.transactions() as tx:
-        row, _ = await read_site(tx.session, "north")
-        assert (await measuring.loads(tx, site_spec(row)))[None, None] == 20_500.0
+    assert await counted() == {(None, None): 20_500.0}
