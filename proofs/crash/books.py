@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.scheduling.feeders import grid_of
 from app.scheduling.ledger import possible_w
 from app.scheduling.orders import ledgers_of
 from app.store.base import create_engine
-from app.store.electrical import FeederRow, feeders_of
+from app.store.electrical import feeders_of
 from app.store.plan import LimitRow, open_limits
-from app.store.site import SiteRow
 from app.store.specs import entry_of, read_site, site_spec
-from app.store.station import EvseRow
-from proofs.crash.site import SITE_ID, SURPRISED_COUNT, Ground
+from proofs.crash.site import SITE_ID
 
 FULL_SHARE = 0.97
 
@@ -74,27 +72,6 @@ class Books:
         """Close the connections."""
         if self._engine is not None:
             await self._engine.dispose()
-
-    async def lay(self, ground: Ground) -> None:
-        """Write the tree."""
-        async with self._session() as session:
-            site = await session.get_one(SiteRow, SITE_ID)
-            site.surprised_count, site.rise_w = SURPRISED_COUNT, ground.rise_w
-            for node in ground.nodes:
-                session.add(
-                    FeederRow(
-                        site_id=SITE_ID,
-                        feeder_id=node.feeder_id,
-                        parent_id=node.parent_id,
-                        kind="feeder",
-                        rating_a=node.rating_a,
-                        reserve_a=node.reserve_a,
-                        rise_a=node.rise_a,
-                    )
-                )
-            for spot in ground.spots:
-                where = update(EvseRow).where(EvseRow.station_id == spot.station_id)
-                await session.execute(where.values(feeder_id=spot.feeder_id, wiring=spot.wiring))
 
     async def view(self) -> View:
         """Return what the ledger counts now."""

@@ -60,7 +60,6 @@ async def play(options: Options, say: Say) -> dict[str, Any]:
         token = (folder / TOKEN_FILE).read_text().strip()
         stage = await stack.enter_async_context(Stage(controller.url, token))
         cast = await stage.set(site, RATED_A)
-        await books.lay(site)
         watch = Watch(books)
         told = _told(options, controller, proxy, cast, token)
         park = await stack.enter_async_context(car_park(told, watch.note))

@@ -30,10 +30,10 @@ MANY_STATIONS = 40
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A feeder with its rating for each conductor, and the uncontrolled load in it.
+    """A feeder with its rating for each conductor, and the uncontrolled load in it, its children's included.
 
-    That load stays in `[base_a, base_a + rise_a]` on each of its conductors: a step is at most `rise_a` (ΔB).
-    `load_wirings` is how it is wired.
+    What hangs at itself is wired as `load_wirings` says and stays in `[base_a, base_a + rise_a]` on each conductor: a
+    step is at most `rise_a` (ΔB).
     """
 
     feeder_id: str
@@ -95,9 +95,9 @@ def ground(station_count: int) -> Ground:
         feeders.append(Node(feeder_id, CONNECTION, rating_a, RESERVE_A, BASE_A, RISE_A, loads))
     every = [spot.wiring for spot in spots]
     reserve_a = sum(feeder.reserve_a for feeder in feeders)
-    connection = Node(
-        CONNECTION, None, _rating_a(every, CONNECTION_SHARE, reserve_a=reserve_a), reserve_a, 0.0, 0.0, ()
-    )
+    rise_a = sum(feeder.rise_a for feeder in feeders)
+    rating_a = _rating_a(every, CONNECTION_SHARE, reserve_a=reserve_a)
+    connection = Node(CONNECTION, None, rating_a, reserve_a, 0.0, rise_a, ())
     nameplate_w = station_count * RATED_A * VOLTAGE_V
     limit_w = math.ceil(nameplate_w * SITE_SHARE / 1000) * 1000.0
     limit_w = max(limit_w, math.ceil(1.25 * _least_w(station_count, 0.05 * nameplate_w) / 1000) * 1000.0)

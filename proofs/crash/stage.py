@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from proofs.crash.site import SAFE_A, SITE_ID, VOLTAGE_V, Ground
+from proofs.crash.site import CONNECTION, SAFE_A, SITE_ID, SURPRISED_COUNT, VOLTAGE_V, Ground
 
 CALL_TIMEOUT_S = 30.0
 PROVEN_TIMEOUT_S = 120.0
@@ -46,6 +46,8 @@ class Stage:
             "zone": "Asia/Tokyo",
             "limit_kw": ground.limit_w / 1000,
             "reserve_kw": ground.reserve_w / 1000,
+            "load_rise_kw": ground.rise_w / 1000,
+            "surprised_stations": SURPRISED_COUNT,
             "voltage_v": VOLTAGE_V,
             "safe_current_a": SAFE_A,
             "default_energy_kwh": 10.0,
@@ -65,6 +67,7 @@ class Stage:
             cards[spot.station_id] = f"CARD{number:04}"
             driver = await self._ask("POST", "/v1/drivers", {"name": f"Driver {number}"})
             await self._ask("POST", f"/v1/drivers/{driver['driver_id']}/tokens", {"token": cards[spot.station_id]})
+        await self._ask("PUT", f"/v1/sites/{SITE_ID}/electrical", _tree(ground))
         return Cast(keys, cards)
 
     async def proven(self) -> None:
@@ -87,3 +90,20 @@ class Stage:
             raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
         said: dict[str, Any] = answer.json()
         return said
+
+
+def _tree(ground: Ground) -> dict[str, Any]:
+    feeders = {
+        node.feeder_id: {
+            "kind": "connection" if node.feeder_id == CONNECTION else "feeder",
+            "parent": node.parent_id,
+            "rating_a": node.rating_a,
+            "reserve_a": node.reserve_a,
+            "load_rise_a": node.rise_a,
+        }
+        for node in ground.nodes
+    }
+    stations = {
+        spot.station_id: {"evses": [{"feeder": spot.feeder_id, "wiring": spot.wiring}]} for spot in ground.spots
+    }
+    return {"feeders": feeders, "stations": stations}

@@ -23,6 +23,7 @@ LOAD_STEP_S, SUN_STEP_S = (4, 30), (5, 25)
 DEAF_S, CALM_S = (15, 90), (25, 50)
 CHECK_S = 3
 FULLEST_SHARE = 0.7
+FLICKER_SHARE = 0.02
 POWER_BACK_S = 5
 
 
@@ -67,9 +68,11 @@ class Surroundings:
 
     def __init__(self, park: CarPark, ground: Ground, rng: random.Random) -> None:
         self._park, self._ground, self._rng = park, ground, rng
-        self.loads_a: Floats = np.array([node.base_a for node in ground.nodes])
-        self.building_w = ground.base_w
-        self.sun_w = 0.0
+        self._levels = [0.0 for _ in ground.nodes]
+        self._building_level = 0.0
+        self.loads_a: Floats = np.zeros(len(ground.nodes))
+        self.building_w = self.sun_w = 0.0
+        self._flicker()
 
     def begin(self) -> None:
         """Let them swing from now on."""
@@ -77,12 +80,23 @@ class Surroundings:
         self._swing_sun()
 
     def _swing_loads(self) -> None:
-        rng, ground = self._rng, self._ground
-        for number, node in enumerate(ground.nodes):
+        rng = self._rng
+        for number in range(len(self._levels)):
             if rng.random() < 1 / 2:
-                self.loads_a[number] = node.base_a + rng.choice([0.0, rng.random(), 1.0]) * node.rise_a
-        self.building_w = ground.base_w + rng.random() * ground.rise_w
+                self._levels[number] = rng.choice([0.0, rng.random(), 1.0])
+        self._building_level = rng.random()
         self._park.agenda.at(self._park.clock.now_s + rng.randint(*LOAD_STEP_S), self._swing_loads)
+
+    def _flicker(self) -> None:
+        """Be never quite the same: a meter that shows the same again and again counts as frozen."""
+        for number, node in enumerate(self._ground.nodes):
+            is_loaded = bool(node.load_wirings)
+            self.loads_a[number] = is_loaded * (node.base_a + self._about(self._levels[number]) * node.rise_a)
+        self.building_w = self._ground.base_w + self._about(self._building_level) * self._ground.rise_w
+        self._park.agenda.at(self._park.clock.now_s + 1, self._flicker)
+
+    def _about(self, level: float) -> float:
+        return min(1.0, max(0.0, level + self._rng.uniform(-FLICKER_SHARE, FLICKER_SHARE)))
 
     def _swing_sun(self) -> None:
         self.sun_w = self._rng.random() * self._ground.sun_w

@@ -96,6 +96,14 @@ class Wires:
         self.any_near_steps += bool(near.any())
         return self._judge(at_s)
 
+    def loads(self, loads_a: Floats) -> dict[tuple[str, str], float]:
+        """Return what uncontrolled loads draw in each conductor, as a meter without the cars shows it."""
+        return dict(zip(self.names, np.abs(self._of_loads @ loads_a).tolist(), strict=False))
+
+    def currents(self) -> dict[tuple[str, str], float]:
+        """Return every conductor's 10-second mean."""
+        return dict(zip(self.names[:-1], self.means[:-1].tolist(), strict=True))
+
     def _judge(self, at_s: float) -> list[Violation]:
         over = {int(row) for row in np.flatnonzero(self.means > self._over)}
         for row in [row for row in self._running if row not in over]:

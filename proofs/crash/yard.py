@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +23,7 @@ from proofs.crash.site import RATED_A, VOLTAGE_V, ground
 from proofs.crash.visitors import Surprises, Surroundings, Visitors, evse_of
 from proofs.crash.wires import STEP_S, Wires
 from simulators.agenda import Agenda
-from simulators.clock import Clock, stamp, wall_s
+from simulators.clock import Clock, wall_s
 from simulators.day import die_with_parent
 from simulators.fleet import CarPark
 
@@ -114,10 +115,14 @@ class Yard:
 
     def _measured(self) -> dict[str, Any]:
         around = self._around
+        grid_w = self._drawn_w() + around.building_w - around.sun_w
         return {
-            "at": stamp(wall_s()),
+            "at": datetime.now(UTC).isoformat(),
             "pv_kw": round(around.sun_w / 1000, 3),
             "building_kw": round(around.building_w / 1000, 3),
+            "grid_kw": round(grid_w / 1000, 3),
+            "loads": _flows(self._wires.loads(around.loads_a)),
+            "totals": _flows(self._wires.currents()),
         }
 
     def tell(self, kind: str, **fields: Any) -> None:
@@ -147,6 +152,14 @@ class Yard:
             "nameplate_w": len(self._evses) * RATED_A * VOLTAGE_V,
             **counts,
         }
+
+
+def _flows(currents: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+    """Return currents by (node, conductor) as the API's readings say them."""
+    flows: dict[str, dict[str, float]] = {}
+    for (node, line), current_a in currents.items():
+        flows.setdefault(node, {})[f"{line.lower()}_a"] = round(current_a, 3)
+    return flows
 
 
 async def run() -> None:
