@@ -11,6 +11,7 @@ from rich.console import Console
 
 from proofs.crash.play import Options, play
 from proofs.crash.report import show
+from proofs.crash.site import SURPRISED_COUNT
 
 STOPPED = 130
 
@@ -21,6 +22,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kill-every", type=_positive, default=60.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stations", type=int, default=60, choices=range(6, 201), metavar="6..200")
+    parser.add_argument(
+        "--surprised",
+        type=int,
+        default=SURPRISED_COUNT,
+        choices=range(21),
+        metavar="0..20",
+        help=f"stations at a time that do not do as told; the site carries {SURPRISED_COUNT}, with more it fails",
+    )
     parser.add_argument("--with-database", action="store_true", help="PostgreSQL dies with the controller")
     parser.add_argument("--json", type=Path)
 
@@ -50,7 +59,14 @@ def run(options: argparse.Namespace) -> int:
 
 async def _play(asked: argparse.Namespace, console: Console) -> dict[str, Any] | None:
     """Return the figures; None, and why, where it could not be played."""
-    chosen = Options(asked.minutes, asked.kill_every, asked.seed, asked.stations, asked.with_database)
+    chosen = Options(
+        minutes=asked.minutes,
+        kill_every_s=asked.kill_every,
+        seed=asked.seed,
+        station_count=asked.stations,
+        surprised_count=asked.surprised,
+        owns_database=asked.with_database,
+    )
     try:
         return await play(chosen, lambda line: console.print(f"… {line}", highlight=False))
     except* (RuntimeError, TimeoutError, OSError) as broken:

@@ -21,7 +21,7 @@ from proofs.crash.faults import faults
 from proofs.crash.park import Watch, car_park
 from proofs.crash.proxy import FaultProxy
 from proofs.crash.report import Seen, figures
-from proofs.crash.site import RATED_A, Ground, ground
+from proofs.crash.site import RATED_A, SURPRISED_COUNT, Ground, ground
 from proofs.crash.stage import Cast, Stage
 
 AROUND_TIMEOUT_S = 300.0
@@ -40,6 +40,7 @@ class Options:
     kill_every_s: float = 60.0
     seed: int = 1
     station_count: int = 60
+    surprised_count: int = SURPRISED_COUNT
     owns_database: bool = False
 
 
@@ -99,6 +100,7 @@ def _told(options: Options, controller: Controller, proxy: FaultProxy, cast: Cas
     return {
         "stations": options.station_count,
         "seed": options.seed,
+        "surprised": options.surprised_count,
         "ports": {station: way.port for station, way in proxy.ways.items()},
         "keys": cast.keys,
         "cards": cast.cards,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from proofs.crash.cars import LAG_S, LateEvse
-from proofs.crash.site import RATED_A, SURPRISED_COUNT, VOLTAGE_V, Ground
+from proofs.crash.site import RATED_A, VOLTAGE_V, Ground
 from proofs.crash.wires import Floats
 from simulators.bay import Bay
 from simulators.car import Car
@@ -20,7 +20,7 @@ from simulators.station import Station
 STAY_S, AWAY_S = (60, 420), (3, 40)
 SMALL_SHARE, SMALL_WH, LARGE_WH = 0.15, (40.0, 250.0), (4_000.0, 20_000.0)
 LOAD_STEP_S, SUN_STEP_S = (4, 30), (5, 25)
-DEAF_S, CALM_S = (15, 90), (25, 50)
+FIRST_S, DEAF_S, CALM_S = (10, 20), (15, 90), (25, 50)
 CHECK_S = 3
 FULLEST_SHARE = 0.7
 FLICKER_SHARE = 0.02
@@ -105,7 +105,7 @@ class Surroundings:
 
 @dataclass
 class Surprises:
-    """Has k stations at a time not do what they were told; the next one follows when they are themselves again.
+    """Has some stations at a time not do what they were told; the next one follows when they are themselves again.
 
     It is one of those that have the least, mostly at the feeder that is fullest: there a surprise is a large one. A
     deaf one accepts every limit and draws its rated current. An amnesiac one loses power and all its profiles, and goes
@@ -118,23 +118,26 @@ class Surprises:
     fullest: Callable[[], str]
     rng: random.Random
     played: Counter[str] = field(default_factory=Counter)
+    _surprised: set[str] = field(default_factory=set)
 
-    def begin(self) -> None:
-        """Have the first ones happen soon."""
-        for _ in range(SURPRISED_COUNT):
-            self._later(self.rng.randint(*CALM_S), self._next)
+    def begin(self, count: int) -> None:
+        """Have the first ones happen soon, and so many at a time."""
+        for _ in range(count):
+            self._later(self.rng.randint(*FIRST_S), self._next)
 
     def _later(self, after_s: int, action: Callable[[], None]) -> None:
         self.park.agenda.at(self.park.clock.now_s + after_s, action)
 
     def _next(self) -> None:
-        busy = [each for each in self.park.stations.values() if evse_of(each).current_a > 0]
+        calm = [each for name, each in self.park.stations.items() if name not in self._surprised]
+        busy = [each for each in calm if evse_of(each).current_a > 0]
         if not busy:
             self._later(CHECK_S, self._next)
             return
         fullest = self.fullest() if self.rng.random() < FULLEST_SHARE else None
         there = [each for each in busy if fullest is None or self.feeders[each.identity] == fullest] or busy
         station = self.rng.choice(sorted(there, key=lambda each: evse_of(each).current_a)[: len(there) // 3 + 1])
+        self._surprised.add(station.identity)
         if self.rng.random() < 2 / 3:
             self.played["deaf"] += 1
             evse_of(station).is_deaf = True
@@ -145,9 +148,10 @@ class Surprises:
 
     def _hear(self, station: Station) -> None:
         evse_of(station).is_deaf = False
-        self._calm_down()
+        self._calm_down(station)
 
-    def _calm_down(self) -> None:
+    def _calm_down(self, station: Station) -> None:
+        self._surprised.remove(station.identity)
         self._later(round(LAG_S) + self.rng.randint(*CALM_S), self._next)
 
     def _forget(self, station: Station) -> None:
@@ -164,6 +168,6 @@ class Surprises:
 
     def _remember(self, station: Station) -> None:
         if any(held.purpose is Purpose.TX_DEFAULT for held in station.profiles.profiles):
-            self._calm_down()
+            self._calm_down(station)
         else:
             self._later(CHECK_S, lambda: self._remember(station))

@@ -1,6 +1,6 @@
 """The car park as a process of its own: `python -m proofs.crash.yard`, JSON lines on stdin and stdout, in real time.
 
-In: first `{stations, seed, ports, keys, cards, url, token}`, then `{"do": "cars"}` (cars come, measuring begins) and
+In: first what `Told` has, then `{"do": "cars"}` (cars come, measuring begins) and
 `{"do": "end"}`; the end of stdin ends it, too. Out: every second how it is, at once what goes wrong, at last figures.
 """
 
@@ -37,6 +37,7 @@ class Told:
 
     stations: int
     seed: int
+    surprised: int
     ports: dict[str, int]
     keys: dict[str, str]
     cards: dict[str, str]
@@ -68,6 +69,7 @@ class Yard:
         self._around = Surroundings(self.park, self._ground, rng)
         feeders = {spot.station_id: spot.feeder_id for spot in self._ground.spots}
         self._surprises = Surprises(self.park, told.cards, feeders, self._wires.fullest, rng)
+        self._surprised_count = told.surprised
         self.callers = Callers(told.url, told.token, rng, self._measured)
         self._next_step_s: float | None = None
         self._largest_lag_s = 0.0
@@ -77,7 +79,7 @@ class Yard:
         self._next_step_s = time.monotonic()
         self._visitors.begin()
         self._around.begin()
-        self._surprises.begin()
+        self._surprises.begin(self._surprised_count)
 
     def catch_up(self) -> None:
         """Let every tenth of a second pass that is over."""

@@ -1,0 +1,30 @@
+import pytest
+
+from proofs.crash.report import wrong_with
+
+PERFECT = {
+    "violations": [],
+    "kills": 3,
+    "ways_back": [{"ready_s": 4.0, "first_order_s": 6.0}] * 3,
+    "ledger_full_share": 0.8,
+    "surprises": {"deaf": 1},
+}
+VIOLATION = {"node": "feeder-4", "conductor": "L1", "peak": 210.0, "rating": 205.0}
+
+
+def test_a_perfect_run_has_nothing_wrong():
+    assert wrong_with(PERFECT) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"violations": [VIOLATION]}, "feeder-4 L1: 210.0 of 205.0"),
+        ({"kills": 0, "ways_back": []}, "never killed"),
+        ({"ways_back": [{"ready_s": 4.0, "first_order_s": None}] * 3}, "without sending"),
+        ({"ledger_full_share": 0.1}, "did not bind"),
+        ({"surprises": {}}, "no station surprised"),
+    ],
+)
+def test_a_violation_and_a_run_that_proves_nothing_are_wrong(change, word):
+    assert any(word in line for line in wrong_with(PERFECT | change))
