@@ -28,6 +28,7 @@ STOPPED = {
     "HardReset": ("ResetCommand", "ImmediateReset"),
     "SoftReset": ("ResetCommand", "Reboot"),
     "Local": ("StopAuthorized", "Local"),
+    "PowerLoss": ("AbnormalCondition", "PowerLoss"),
     "UnlockCommand": ("UnlockCommand", "Other"),
 }
 

@@ -64,10 +64,11 @@ async def play(options: Options, say: Say) -> dict[str, Any]:
         watch = Watch(books)
         told = _told(options, controller, proxy, cast, token)
         park = await stack.enter_async_context(car_park(told, watch.note))
+        say(f"{len(names)} stations connect and are commissioned")
         async with asyncio.TaskGroup() as tasks:
             listening = tasks.create_task(park.listen())
             await stage.proven()
-            say(f"{len(names)} stations are commissioned; cars come, faults begin")
+            say("all are commissioned; cars come, faults begin")
             await park.say(do="cars")
             always = [
                 tasks.create_task(watch.look()),

@@ -73,7 +73,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_folder_behind(tmp_path):
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
     )
     assert run.stdout is not None
-    assert b"cars come" in run.stdout.readline()
+    assert b"stations connect" in run.stdout.readline()
     folder = next(tmp_path.iterdir())
     assert [each for each in processes_of(str(folder)) if each != run.pid]
     run.send_signal(signal.SIGTERM)
