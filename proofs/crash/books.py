@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from app.scheduling.feeders import grid_of
 from app.scheduling.ledger import possible_w
 from app.scheduling.orders import ledgers_of
+from app.scheduling.uncontrolled import bounds
 from app.store.base import create_engine
 from app.store.electrical import feeders_of
+from app.store.meter import recent_readings
 from app.store.plan import LimitRow, open_limits
 from app.store.specs import entry_of, read_site, site_spec
 from proofs.crash.site import SITE_ID
@@ -82,7 +84,8 @@ class Books:
             entries = [entry_of(each) for each in await open_limits(session, SITE_ID)]
             ledgers = ledgers_of(evses, entries, now, site.settle)
             possible = {each.evse_id: possible_w(ledgers[each.evse_id], now, site.settle) for each in evses}
-            grid = grid_of(site, evses)
+            measured = bounds(site, await recent_readings(session, SITE_ID, now), now)
+            grid = grid_of(site, evses, measured.loads)
             loads = grid.loads(possible)
             return View(
                 at=now,

@@ -91,12 +91,12 @@ class Surroundings:
         """Be never quite the same: a meter that shows the same again and again counts as frozen."""
         for number, node in enumerate(self._ground.nodes):
             is_loaded = bool(node.load_wirings)
-            self.loads_a[number] = is_loaded * (node.base_a + self._about(self._levels[number]) * node.rise_a)
-        self.building_w = self._ground.base_w + self._about(self._building_level) * self._ground.rise_w
+            self.loads_a[number] = is_loaded * (node.base_a + self._about_share(self._levels[number]) * node.rise_a)
+        self.building_w = self._ground.base_w + self._about_share(self._building_level) * self._ground.rise_w
         self._park.agenda.at(self._park.clock.now_s + 1, self._flicker)
 
-    def _about(self, level: float) -> float:
-        return min(1.0, max(0.0, level + self._rng.uniform(-FLICKER_SHARE, FLICKER_SHARE)))
+    def _about_share(self, level_share: float) -> float:
+        return min(1.0, max(0.0, level_share + self._rng.uniform(-FLICKER_SHARE, FLICKER_SHARE)))
 
     def _swing_sun(self) -> None:
         self.sun_w = self._rng.random() * self._ground.sun_w

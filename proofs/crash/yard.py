@@ -156,10 +156,10 @@ class Yard:
         }
 
 
-def _flows(currents: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+def _flows(currents_a: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
     """Return currents by (node, conductor) as the API's readings say them."""
     flows: dict[str, dict[str, float]] = {}
-    for (node, line), current_a in currents.items():
+    for (node, line), current_a in currents_a.items():
         flows.setdefault(node, {})[f"{line.lower()}_a"] = round(current_a, 3)
     return flows
 
