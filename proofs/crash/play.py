@@ -26,7 +26,7 @@ from proofs.crash.stage import Cast, Stage
 
 AROUND_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 30.0
-LONGEST_PAUSE_S = 2.0
+LONGEST_PAUSE_S, LEAST_LIFE_S = 2.0, 15.0
 TOKEN_FILE = "operator.token"  # noqa: S105 - a file name
 
 Say = Callable[[str], None]
@@ -119,11 +119,9 @@ async def _die_and_rise(controller: Controller, options: Options, say: Say) -> N
     """Kill the controller every so often until the time is over; what watches it starts it again within seconds."""
     rng = random.Random(f"kills:{options.seed}")
     ends_s = time.monotonic() + options.minutes * 60
-    while True:
-        await asyncio.sleep(max(0.0, min(options.kill_every_s, ends_s - time.monotonic())))
-        if ends_s - time.monotonic() < options.kill_every_s / 2:
-            await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
-            return
+    next_s = time.monotonic() + options.kill_every_s
+    while next_s < ends_s - options.kill_every_s / 2:
+        await asyncio.sleep(max(0.0, next_s - time.monotonic()))
         killed_s = time.time()
         await controller.kill()
         await asyncio.sleep(rng.uniform(0.0, LONGEST_PAUSE_S))
@@ -132,3 +130,5 @@ async def _die_and_rise(controller: Controller, options: Options, say: Say) -> N
         await controller.start()
         await controller.ready(death)
         say(f"kill -9 number {len(controller.deaths)}; ready again after {(death.ready_s or 0) - killed_s:.1f} s")
+        next_s = max(next_s + options.kill_every_s, time.monotonic() + LEAST_LIFE_S)
+    await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
