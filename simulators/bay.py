@@ -6,6 +6,7 @@ from simulators.agenda import Agenda, Entry
 from simulators.car import MIN_CURRENT_A, Car
 from simulators.clock import Clock
 from simulators.evse import AT_REST, Activity, Evse
+from simulators.failings import Failings
 from simulators.journal import Journal
 from simulators.messages import Call, Dialect, Payload, Transaction
 from simulators.profiles import ProfileStore
@@ -23,6 +24,7 @@ class Host(Protocol):
     dialect: Dialect
     journal: Journal
     profiles: ProfileStore
+    failings: Failings
     reservations: Reservations
     tokens: Tokens
     memory: dict[str, str]
@@ -57,6 +59,7 @@ class Bay:
         self.is_operative = True
         self.next_change_s: int | None = None
         self._has_charged = False
+        self._has_paused = False
         self._reported: Activity | None = None
         self._remote: tuple[str, int | None, int] | None = None
         self._meter_entry: Entry | None = None
@@ -86,8 +89,18 @@ class Bay:
         limit_a = store.limit_a(
             self.evse.number, now_s, anchor_s=anchor_s, has_tx=has_tx, sharing_count=max(1, sharing_count)
         )
-        self.evse.offer(limit_a)
+        self._offer(limit_a, now_s)
         self.next_change_s = store.next_change_s(self.evse.number, now_s, anchor_s=anchor_s, has_tx=has_tx)
+
+    def _offer(self, limit_a: float, now_s: int) -> None:
+        """Signal the limit, or what the station makes of it."""
+        failings = self.station.failings
+        offered_a = failings.offered_a(limit_a, self.evse.rated_a, has_paused=self._has_paused)
+        self._has_paused = self.tx is not None and (self._has_paused or limit_a < MIN_CURRENT_A)
+        if failings.apply_delay_s:
+            self.station.agenda.at(now_s + failings.apply_delay_s, lambda: self.evse.offer(offered_a))
+        else:
+            self.evse.offer(offered_a)
 
     def plug_in(self, car: Car, token: str | None) -> None:
         """A car arrives; `token` is presented to the reader (None: nobody does)."""

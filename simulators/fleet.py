@@ -10,6 +10,7 @@ from simulators.bay import Bay
 from simulators.clock import Clock, wall_s
 from simulators.electrical import SiteMeter
 from simulators.evse import Activity, Evse
+from simulators.failings import SOUND, Failings
 from simulators.link import Link
 from simulators.messages import Dialect
 from simulators.ocpp16 import Ocpp16
@@ -62,6 +63,7 @@ class CarPark:
         *,
         meter_interval_s: int,
         seed: int,
+        failings: Failings = SOUND,
     ) -> Station:
         """Add a station; it connects when its link runs and `connect` was called."""
         kind, answerer = DIALECTS[dialect]
@@ -74,6 +76,7 @@ class CarPark:
             agenda=self.agenda,
             meter_interval_s=meter_interval_s,
             seed=seed,
+            failings=failings,
         )
         self.stations[identity] = station
         self.links[identity] = Link(station, central_url, key)

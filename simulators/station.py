@@ -10,6 +10,7 @@ from simulators.bay import Bay
 from simulators.certificates import Certificates
 from simulators.clock import Clock
 from simulators.evse import Activity, Evse
+from simulators.failings import SOUND, Failings
 from simulators.heartbeat import Heartbeat
 from simulators.journal import Journal
 from simulators.line import Line
@@ -35,7 +36,7 @@ class Station:
 
     `meter_interval_s` is business time. The station is online while its link is up and its
     boot was accepted, now or before: a reconnect needs no new boot (OCPP 1.6 §4.2). `memory` holds the settings that it
-    only remembers, `networks` and `monitors` what OCPP 2.0.1 has it remember.
+    only remembers, `networks` and `monitors` what OCPP 2.0.1 has it remember. `failings` are what is wrong with it.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Station:
         agenda: Agenda,
         meter_interval_s: int = 60,
         seed: int = 0,
+        failings: Failings = SOUND,
     ) -> None:
         self.identity = identity
+        self.failings = failings
         self.dialect = dialect
         self.clock = clock
         self.agenda = agenda
@@ -186,6 +189,8 @@ class Station:
 
     def answer(self, action: str, payload: Payload) -> Payload:
         """Carry out a call of the central system; raises Fault."""
+        if self.failings.hides_profiles and action == "GetCompositeSchedule":
+            return {"status": "Rejected"}
         if self.boot_status == "Rejected":
             raise Fault("GenericError", "the boot was rejected")
         try:
@@ -295,5 +300,8 @@ class Station:
 
     def restart(self, reason: str = "RemoteReset") -> None:
         """Boot again; what was reported before counts no more."""
+        if self.failings.is_forgetful:
+            self.profiles.profiles = []
+            self.refresh()
         self.boot_status, self.boot_reason = None, reason
         self.stay_away(self.clock.now_s + REBOOT_S)
