@@ -216,7 +216,7 @@ async def tell(
             told["disobeys"][subject] = {"reason": row.distrusted_for}
         elif why := _why_unproven(row, steerless.get(row.station_id), tx.now):
             told["unproven"][subject] = {"reason": why}
-        if not spec.is_controllable and row.distrusted_at is None:
+        if not spec.is_controllable and row.distrusted_at is None and _has_come(steerless[row.station_id]):
             told["uncontrollable"][subject] = {"reason": why_steerless(steerless[row.station_id])}
         judged = watched.judgements.get(row.evse_id)
         if judged is not None and judged.watch.ignored is not None:
@@ -244,6 +244,11 @@ async def _steerless(tx: Tx, pairs: Sequence[tuple[EvseRow, EvseSpec]]) -> dict[
     """Return the stations of EVSEs that are unproven or cannot be controlled: those who know why."""
     odd = {row.station_id for row, spec in pairs if not (spec.is_verified and spec.is_controllable)}
     return await station_queries.stations_among(tx.session, odd)
+
+
+def _has_come(station: StationRow) -> bool:
+    """Whether the station was ever connected: before that nobody can know what it is able to do."""
+    return station.connection_id is not None or station.last_seen_at is not None
 
 
 def why_steerless(station: StationRow) -> str:

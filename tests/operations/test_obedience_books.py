@@ -319,6 +319,15 @@ async def test_a_station_that_cannot_be_controlled_gets_nothing_above_its_safe_p
         assert (await tx.session.scalars(select(LimitRow))).all() == []
 
 
+async def test_a_station_that_never_came_is_not_told_as_uncontrollable(park, transactions):
+    await park.arrive(cp1=6400.0)
+    async with transactions() as tx:
+        unseen = {"lease_slack": None, "connection_id": None, "last_seen_at": None}
+        await tx.session.execute(update(StationRow).values(**unseen))
+    await park.cycle()
+    assert await park.alarms() == {}
+
+
 async def test_a_slow_clock_lengthens_what_the_ledger_counts(park, transactions):
     await park.arrive(cp1=6400.0)
     async with transactions() as tx:
