@@ -13,6 +13,7 @@ COPY proofs proofs
 RUN uv sync --locked --no-dev
 
 FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 sunslot && install -d -o sunslot -g sunslot /var/lib/sunslot
 WORKDIR /sunslot
 COPY --from=build /sunslot /sunslot

@@ -7,7 +7,7 @@ UNITS = frozenset(
         # time as a plain number
         "s", "ms", "us", "ns", "minutes", "h", "hours", "days",
         # length, mass, angle, temperature, money, data
-        "m", "km", "kg", "g", "degrees", "c", "k", "jpy", "eur", "usd", "bytes",
+        "m", "km", "deg", "kg", "g", "degrees", "c", "k", "jpy", "eur", "usd", "bytes",
     }
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ class SiteRow(Base):
         CheckConstraint("safe_current_a >= 0 AND voltage_v > 0", name="electrical"),
         CheckConstraint("surprised_count >= 0 AND low_voltage_share > 0 AND low_voltage_share <= 1", name="surprises"),
         CheckConstraint("rise_w >= 0 AND demand_target_w > 0", name="targets"),
+        CheckConstraint("abs(latitude_deg) <= 90 AND abs(longitude_deg) <= 180 AND pv_peak_w > 0", name="sun"),
     )
 
     site_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -42,6 +43,11 @@ class SiteRow(Base):
     low_voltage_share: Mapped[float] = mapped_column(default=0.9, server_default=text("0.9"))
     rise_w: Mapped[float | None]
     demand_target_w: Mapped[float | None]
+    latitude_deg: Mapped[float | None]
+    longitude_deg: Mapped[float | None]
+    pv_peak_w: Mapped[float | None]
+    pv_tilt_deg: Mapped[float | None]
+    pv_azimuth_deg: Mapped[float | None]
     reading_refused_at: Mapped[datetime | None]
     reading_refused_for: Mapped[str | None] = mapped_column(String(200))
 
@@ -68,11 +74,18 @@ class SiteReadingRow(Base):
 
 
 class ForecastRow(Base):
-    """One issued forecast: mean PV power and building load on a regular grid from `starts_at` in `step`s."""
+    """One issued forecast: mean PV power and building load on a regular grid from `starts_at` in `step`s.
+
+    `pv_w` is P50; `pv_p10_w` and `pv_p90_w` are None where no band is given, `arrivals_count` (cars a step) where
+    nobody counted. `method` is how it was made, by the issuer's own word (`pushed` where it says nothing).
+    """
 
     __tablename__ = "forecast"
     __table_args__ = (
         CheckConstraint("cardinality(pv_w) = cardinality(building_w) AND cardinality(pv_w) > 0", name="same_length"),
+        CheckConstraint(
+            "cardinality(pv_p10_w) = cardinality(pv_w) AND cardinality(pv_p90_w) = cardinality(pv_w)", name="bands"
+        ),
         Index("ix_forecast_newest", "site_id", "issued_at"),
     )
 
@@ -85,6 +98,30 @@ class ForecastRow(Base):
     step: Mapped[timedelta] = mapped_column(INTERVAL)
     pv_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
     building_w: Mapped[list[float]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    method: Mapped[str] = mapped_column(String(32), default="pushed", server_default=text("'pushed'"))
+    pv_p10_w: Mapped[list[float] | None] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    pv_p90_w: Mapped[list[float] | None] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    arrivals_count: Mapped[list[float] | None] = mapped_column(ARRAY(DOUBLE_PRECISION))
+
+
+class ForecastFeedRow(Base):
+    """Where a site's forecasts are fetched from, and how that went; the key is a secret that is never given out.
+
+    `tried_at` and `failures_count` pace the fetching; `problem` is what was wrong the last time, None when all is well.
+    """
+
+    __tablename__ = "forecast_feed"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.site_id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    resource: Mapped[str | None] = mapped_column(String(100))
+    key: Mapped[str | None] = mapped_column(String(200))
+    every: Mapped[timedelta] = mapped_column(INTERVAL)
+    changed_at: Mapped[datetime]
+    tried_at: Mapped[datetime | None]
+    fetched_at: Mapped[datetime | None]
+    failures_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    problem: Mapped[str | None] = mapped_column(String(300))
 
 
 async def lock_site(session: AsyncSession, site_id: str) -> None:

@@ -55,6 +55,11 @@ async def test_a_new_site_has_defaults_wakes_the_loops_and_exists_once(operator,
         "demand_target_kw": None,
         "default_energy_kwh": 12.0,
         "default_stay_hours": 8.0,
+        "latitude_deg": None,
+        "longitude_deg": None,
+        "pv_peak_kw": None,
+        "pv_tilt_deg": None,
+        "pv_azimuth_deg": None,
         "created_at": "2026-04-01T07:00:00Z",
     }
     again = await operator.send("POST", "/v1/sites", body)

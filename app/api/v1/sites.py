@@ -45,13 +45,20 @@ DemandTargetKw = Annotated[SomePowerKw, Field(description="the contract's 30-min
 LoadRiseKw = Annotated[
     PowerKw, Field(description="how much uncontrolled load may rise within a lease; without it the reserve counts")
 ]
+LatitudeDeg = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False, description="of the panels")]
+LongitudeDeg = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
+TiltDeg = Annotated[float, Field(strict=True, ge=0, le=90, allow_inf_nan=False, description="0 is flat")]
+AzimuthDeg = Annotated[
+    float, Field(strict=True, ge=0, le=360, allow_inf_nan=False, description="clockwise from north, 180 is south")
+]
 COLUMNS = {
     "default_energy_kwh": "default_need_wh",
     "default_stay_hours": "default_stay",
     "surprised_stations": "surprised_count",
     "load_rise_kw": "rise_w",
 }
-CLEARABLE = frozenset({"demand_target_kw", "load_rise_kw"})
+SUN = frozenset({"latitude_deg", "longitude_deg", "pv_peak_kw", "pv_tilt_deg", "pv_azimuth_deg"})
+CLEARABLE = SUN | {"demand_target_kw", "load_rise_kw"}
 
 
 class SiteIn(In):
@@ -72,10 +79,15 @@ class SiteIn(In):
     min_current_a: MinCurrentA = 6.0
     default_energy_kwh: NeedKwh = 12.0
     default_stay_hours: StayHours = 8.0
+    latitude_deg: LatitudeDeg | None = None
+    longitude_deg: LongitudeDeg | None = None
+    pv_peak_kw: SomePowerKw | None = None
+    pv_tilt_deg: TiltDeg | None = None
+    pv_azimuth_deg: AzimuthDeg | None = None
 
 
 class SiteChangeIn(In):
-    """What to change; absent fields stay. Null takes `demand_target_kw` and `load_rise_kw` away."""
+    """What to change; absent fields stay. Null takes `demand_target_kw`, `load_rise_kw` and the panels' fields away."""
 
     name: Text | None = None
     limit_kw: SomePowerKw | None = None
@@ -90,6 +102,11 @@ class SiteChangeIn(In):
     min_current_a: MinCurrentA | None = None
     default_energy_kwh: NeedKwh | None = None
     default_stay_hours: StayHours | None = None
+    latitude_deg: LatitudeDeg | None = None
+    longitude_deg: LongitudeDeg | None = None
+    pv_peak_kw: SomePowerKw | None = None
+    pv_tilt_deg: TiltDeg | None = None
+    pv_azimuth_deg: AzimuthDeg | None = None
 
 
 class SiteOut(Out):
@@ -112,6 +129,11 @@ class SiteOut(Out):
     default_stay_hours: Annotated[
         float, BeforeValidator(lambda stay: round(stay / timedelta(hours=1), 4)), Field(validation_alias="default_stay")
     ]
+    latitude_deg: float | None
+    longitude_deg: float | None
+    pv_peak_kw: MaybeKwOut = Field(validation_alias="pv_peak_w")
+    pv_tilt_deg: float | None
+    pv_azimuth_deg: float | None
     created_at: datetime
 
 
