@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.crash.site import CONNECTION, SUPPLY, VOLTAGE_V, Ground
+from proofs.crash.site import CONNECTION, RATED_A, SAFE_A, SUPPLY, SURPRISED_COUNT, VOLTAGE_V, Ground
 from simulators.feeders import ANGLES_DEGREES, TOLERANCE_A, phasors_of
 
 STEP_S = 0.1
@@ -58,6 +58,9 @@ class Wires:
                 for feeder_id in ground.path(node.feeder_id):
                     for line, phasor in phasors_of(SUPPLY, wiring).items():
                         self._of_loads[numbers[feeder_id, line], column] += phasor
+        surprise_a = SURPRISED_COUNT * (RATED_A - SAFE_A)
+        self._usual: Floats = self.ratings - surprise_a
+        self._usual[-1] = self.ratings[-1] - surprise_a * VOLTAGE_V
         self._ring: Floats = np.zeros((WINDOW_STEPS, len(self.names)))
         self._step_count = 0
         tolerances = np.full(len(self.names), TOLERANCE_A)
@@ -67,7 +70,8 @@ class Wires:
         self.means: Floats = np.zeros(len(self.names))
         self.peaks: Floats = np.zeros(len(self.names))
         self.near_steps = np.zeros(len(self.names), dtype=np.int64)
-        self.any_near_steps = 0
+        self.usual_steps = np.zeros(len(self.names), dtype=np.int64)
+        self.any_usual_steps = 0
         self.violations: list[Violation] = []
         self._running: dict[int, Violation] = {}
 
@@ -93,7 +97,9 @@ class Wires:
         self.peaks = np.maximum(self.peaks, self.means)
         near = self.means >= NEAR_SHARE * self.ratings
         self.near_steps += near
-        self.any_near_steps += bool(near.any())
+        usual = self.means >= NEAR_SHARE * self._usual
+        self.usual_steps += usual
+        self.any_usual_steps += bool(usual.any())
         return self._judge(at_s)
 
     def loads(self, loads_a: Floats) -> dict[tuple[str, str], float]:
@@ -121,7 +127,10 @@ class Wires:
         return begun
 
     def told(self) -> list[dict[str, Any]]:
-        """Return per row its rating, its highest 10-second mean, and the minutes near the rating, as JSON values."""
+        """Return per row its rating, its highest 10-second mean, and for how long it was near, as JSON values.
+
+        `usual` is what the rating leaves for all while nobody surprises.
+        """
         return [
             {
                 "node": node,
@@ -129,6 +138,7 @@ class Wires:
                 "rating": round(float(self.ratings[row]), 1),
                 "peak": round(float(self.peaks[row]), 2),
                 "near_minutes": round(float(self.near_steps[row]) * STEP_S / 60, 2),
+                "usual_minutes": round(float(self.usual_steps[row]) * STEP_S / 60, 2),
             }
             for row, (node, conductor) in enumerate(self.names)
         ]

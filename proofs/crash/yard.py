@@ -144,7 +144,7 @@ class Yard:
         return {
             "measured_s": round(self._wires.measured_s, 1),
             "rows": self._wires.told(),
-            "near_minutes": round(self._wires.any_near_steps * STEP_S / 60, 2),
+            "usual_minutes": round(self._wires.any_usual_steps * STEP_S / 60, 2),
             "violations": [violation.told() for violation in self._wires.violations],
             "delivered_kwh": round(sum(evse.register_wh for evse in self._evses) / 1000, 2),
             "cars": self._visitors.came_count,
