@@ -25,7 +25,7 @@ from proofs.crash.site import RATED_A, SURPRISED_COUNT, Ground, ground
 from proofs.crash.stage import Cast, Stage
 
 AROUND_TIMEOUT_S = 300.0
-END_TIMEOUT_S = 30.0
+END_TIMEOUT_S, ORDER_TIMEOUT_S = 30.0, 90.0
 LONGEST_PAUSE_S, LEAST_LIFE_S = 2.0, 15.0
 TOKEN_FILE = "operator.token"  # noqa: S105 - a file name
 
@@ -75,6 +75,7 @@ async def play(options: Options, say: Say) -> dict[str, Any]:
                 tasks.create_task(proxy.play(faults(names, _groups(site), options.seed))),
             ]
             await _die_and_rise(controller, options, say)
+            await _ordered(books, controller)
             for task in always:
                 task.cancel()
             await park.say(do="end")
@@ -113,6 +114,16 @@ def _told(options: Options, controller: Controller, proxy: FaultProxy, cast: Cas
 def _groups(site: Ground) -> list[list[str]]:
     feeders = sorted({spot.feeder_id for spot in site.spots})
     return [[spot.station_id for spot in site.spots if spot.feeder_id == feeder] for feeder in feeders]
+
+
+async def _ordered(books: Books, controller: Controller) -> None:
+    """Return when a limit was accepted since the last kill; on a slow machine that may be after the end of the run."""
+    since_s = controller.deaths[-1].started_s if controller.deaths else 0.0
+    deadline_s = time.monotonic() + ORDER_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        if any(at_s > since_s for at_s in await books.accepted_s()):
+            return
+        await asyncio.sleep(1.0)
 
 
 async def _die_and_rise(controller: Controller, options: Options, say: Say) -> None:

@@ -13,6 +13,7 @@ from proofs.crash.books import Books
 from proofs.crash.controller import Controller, Death
 from proofs.crash.park import CarPark, Watch
 from proofs.crash.proxy import FaultProxy
+from simulators.clock import stamp
 
 LEAST_BOUND_SHARE = 0.2
 
@@ -41,7 +42,9 @@ async def figures(minutes: float, seed: int, seen: Seen) -> dict[str, Any]:
         "minutes": minutes,
         "seed": seed,
         **measured,
-        "violations": seen.watch.violations,
+        "violations": [
+            said | ended for said, ended in zip(seen.watch.violations, measured["violations"], strict=False)
+        ],
         "kills": len(seen.controller.deaths),
         "ways_back": ways_back,
         "without_controller_s": round(sum(way["ready_s"] or 0.0 for way in ways_back), 1),
@@ -78,7 +81,7 @@ def wrong_with(told: dict[str, Any]) -> list[str]:
     ]
     if told["kills"] == 0:
         found.append("the controller was never killed")
-    if any(way["ready_s"] is None or way["first_order_s"] is None for way in told["ways_back"][:-1]):
+    if any(way["ready_s"] is None or way["first_order_s"] is None for way in told["ways_back"]):
         found.append("the controller came back without sending any order")
     if told["ledger_full_share"] < LEAST_BOUND_SHARE:
         found.append(f"the limit did not bind: the ledger was full in {told['ledger_full_share']:.0%} of the time")
@@ -111,9 +114,18 @@ def show(told: dict[str, Any], console: Console) -> None:
         facts.add_row(name, value)
     console.print(facts)
     for each in told["violations"]:
-        console.print(f"violation: {each}", style="red", highlight=False)
+        console.print(_violation(each), style="red", highlight=False)
     for line in told["wrong"]:
         console.print(f"wrong: {line}", style="red", highlight=False)
+
+
+def _violation(each: dict[str, Any]) -> str:
+    """Tell one violation: where, when, how far and how long, and what the ledger counted there then."""
+    place = f"{each['node']} {each['conductor']}"
+    row = "site" if each["node"] == "site" else place
+    counted = each.get("ledger", {}).get("rows", {}).get(row, "nothing that could be read")
+    size = f"{each['peak']:.1f} of {each['rating']:.1f} for {each['duration_s']:.1f} s"
+    return f"violation: {place}: {size} from {stamp(int(each['began_s']))}; the ledger counted {counted}"
 
 
 def _facts(told: dict[str, Any]) -> list[tuple[str, str]]:
