@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from app.bus.subjects import site_changed
 from app.domain.errors import NotFound
 from app.domain.intervals import PLAN_SLOT
@@ -27,6 +29,8 @@ from app.scheduling.forecasting.sun import SunForecast, sun_forecast
 from app.sources.clear_sky import Panels, clear_sky_w
 from app.store import forecast_queries, site_queries
 from app.store.site import ForecastRow, SiteRow
+
+log = structlog.get_logger()
 
 AHEAD_COUNT = 144
 FRESH = timedelta(hours=3)
@@ -155,9 +159,11 @@ def told(question: Question, learnt: LearntSun | None) -> tuple[Answer | None, L
         return None, learnt
     clear = clear_sky_of(pv, question.panels, question.issue + AHEAD_COUNT + NEIGHBOURS_COUNT)
     capacity_w = max(pv.highest_w(), 0.0 if question.panels is None else clear.highest_w())
+    if capacity_w <= 0:
+        return None, learnt
     is_due = learnt is None or question.issue - learnt.learnt_until >= SLOTS_PER_DAY
     if is_due and pv.measured_days_count() >= LEAST_DAYS_COUNT:
-        learnt = learn(pv, clear, capacity_w)
+        learnt = _learnt(question.site_id, pv, clear, capacity_w) or learnt
     sun = sun_forecast(pv, clear, capacity_w, question.issue, AHEAD_COUNT, learnt)
     if sun is None:
         return None, learnt
@@ -166,6 +172,15 @@ def told(question: Question, learnt: LearntSun | None) -> tuple[Answer | None, L
     known_from = min([question.issue, *(slot_number(at) for at in question.arrived_at)])
     arrivals = expected_arrivals(question.arrived_at, question.booked_at, question.issue, AHEAD_COUNT, zone, known_from)
     return Answer(sun, tuple(building_w.tolist()), tuple(arrivals.tolist())), learnt
+
+
+def _learnt(site_id: str, pv: Series, clear: Series, capacity_w: float) -> LearntSun | None:
+    """Return what can be learnt; None, which is logged, where the learner's library cannot be loaded."""
+    try:
+        return learn(pv, clear, capacity_w)
+    except (ImportError, OSError) as broken:
+        log.warning("forecast_not_learnt", site_id=site_id, detail=str(broken)[:300])
+        return None
 
 
 async def issue(tx: Tx, question: Question, answer: Answer) -> ForecastRow | None:

@@ -1,6 +1,7 @@
 """Forecasts that the house issues itself, those it fetches, and how good they were."""
 
 import asyncio
+import sys
 from datetime import timedelta
 
 import httpx
@@ -105,6 +106,21 @@ async def test_nothing_is_issued_where_nothing_is_known(transactions):
     async with transactions() as tx:
         await add_readings(tx, 2)
     assert await issue(transactions) is None
+
+
+async def test_a_site_without_sun_gets_no_forecast_however_long_it_is_measured(transactions):
+    async with transactions() as tx:
+        await add_site(tx)
+        await add_readings(tx, 35, factor=0.0)
+    assert await issue(transactions) is None
+
+
+async def test_where_the_learner_cannot_be_loaded_the_next_best_method_is_used(transactions, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    async with transactions() as tx:
+        await add_site(tx)
+        await add_readings(tx, 60)
+    assert (await issue(transactions)).method == "climatology"
 
 
 async def test_only_the_newest_day_is_read_again(transactions, clock):

@@ -24,6 +24,7 @@ MOST_HELD_OUT_DAYS_COUNT = 45
 TRAINED_LEADS = np.array([1, 2, 3, 4, 6, 8, 11, 16, 22, 30, 44, 60, 80, 96, 120, 144])
 MOST_ROWS_COUNT = 25_000
 TREES_COUNT = 120
+LEAST_PAIRS_COUNT = 2_000
 QUANTILES_SHARE = (0.1, 0.5, 0.9)
 SPANS = (1, 2, 4, 8, 24)
 DAYS_BACK = (1, 2, 3)
@@ -90,13 +91,19 @@ class LearntSun:
         return np.minimum(lower_w, middle_w), middle_w, np.maximum(upper_w, middle_w)
 
 
-def learn(pv: Series, clear: Series, capacity_w: float, trees_count: int = TREES_COUNT) -> LearntSun:
-    """Learn from a history and its clear sky; the newest quarter of the days (45 at most) calibrates the band."""
+def learn(pv: Series, clear: Series, capacity_w: float, trees_count: int = TREES_COUNT) -> LearntSun | None:
+    """Learn from a history and its clear sky; the newest quarter of the days (45 at most) calibrates the band.
+
+    None where too little of it was measured by day. Raises ImportError or OSError where LightGBM cannot be loaded (it
+    needs the system's libgomp).
+    """
     pairs = pairs_of(pv, clear, capacity_w)
     days_count = min(MOST_DAYS_COUNT, len(pv.powers_w) // SLOTS_PER_DAY)
     held_out_days_count = min(MOST_HELD_OUT_DAYS_COUNT, int(HELD_OUT_SHARE * days_count))
     is_held_out = pairs.issues >= pv.until - held_out_days_count * SLOTS_PER_DAY
     ends_before = pairs.issues + pairs.leads <= pv.until - held_out_days_count * SLOTS_PER_DAY
+    if ends_before.sum() < LEAST_PAIRS_COUNT:
+        return None
     low, middle, high = (
         _fitted(thinned(pairs if share == 0.5 else pairs.chosen(ends_before)), share, trees_count)  # noqa: PLR2004 - the median
         for share in QUANTILES_SHARE
