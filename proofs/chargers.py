@@ -89,7 +89,7 @@ class Charger:
         self.outlets = outlets
         self.surprise: Surprise | None = None
         self.surprised_s = 0.0
-        self.is_frozen_until_s = 0.0
+        self.frozen_until_s = 0.0
         self.voltage_share = 1.0
         self._clock_offset_s = clock_offset_s
         self._agenda = agenda

@@ -19,7 +19,8 @@ Answered = Callable[[Outcome], None]
 class Line:
     """A socket between a station and a process. What is written arrives in order; answers may overtake each other.
 
-    Cut, what was on the way still arrives at the station or is lost, but its answers never come back.
+    Cut, what was on the way still arrives at the station or is lost, but its answers never come back. Once the station
+    has called again nothing of the old line is read any more, but for what a frozen station has received already.
     """
 
     charger: Charger
@@ -27,6 +28,7 @@ class Line:
     rng: random.Random
     faults: Faults
     is_up: bool = True
+    is_abandoned: bool = False
     stuck_until_s: float = 0.0
     _arrives_s: float = field(default=0.0)
 
@@ -55,13 +57,19 @@ class Line:
         return self.rng.uniform(*FAST_S)
 
     def _arrive(self, call: Call, answered: Answered) -> None:
-        if not self.is_up and self.rng.random() < 0.5:  # noqa: PLR2004 - one half is read before the socket's end is
+        if self.is_abandoned or (not self.is_up and self.rng.choice([True, False])):
             self.agenda.note("call lost with its line", self.charger.station_id)
-            return
-        now_s = self.agenda.now_s
-        if self.stuck_until_s > now_s or self.charger.is_frozen_until_s > now_s:
-            self._arrives_s = max(self.stuck_until_s, self.charger.is_frozen_until_s)
+        elif self.stuck_until_s > self.agenda.now_s:
+            self._arrives_s = self.stuck_until_s
             self.agenda.at(self._arrives_s, lambda: self._arrive(call, answered))
+        else:
+            self._process(call, answered)
+
+    def _process(self, call: Call, answered: Answered) -> None:
+        now_s = self.agenda.now_s
+        if self.charger.frozen_until_s > now_s:
+            self._arrives_s = max(self._arrives_s, self.charger.frozen_until_s)
+            self.agenda.at(self._arrives_s, lambda: self._process(call, answered))
             return
         outcome = self.charger.answer(call)
         if self.rng.random() < self.faults.lost_answer_share:

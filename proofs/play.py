@@ -62,8 +62,8 @@ def play(seed: int, hours: float, faults: Faults, *, is_traced: bool = False) ->
 def _containments(watch: Watch, overloads: list[Overload]) -> list[tuple[float, float | None]]:
     """Return per incident how long until the last conductor was under its rating again; 0: it never was above."""
     found: list[tuple[float, float | None]] = []
-    ends = [*(incident.began_s for incident in watch.incidents[1:]), float("inf")]
-    for incident, next_s in zip(watch.incidents, ends, strict=True):
+    begun_s = [incident.began_s for incident in watch.incidents]
+    for incident, next_s in zip(watch.incidents, [*begun_s[1:], float("inf")], strict=False):
         over = [each for each in overloads if incident.began_s - 10 <= each.began_s < next_s]
         if not over:
             found.append((0.0, 0.0))

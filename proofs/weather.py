@@ -107,8 +107,8 @@ class Weather:
 
     def _freeze(self) -> None:
         charger = self._any()
-        charger.is_frozen_until_s = self._agenda.now_s + self._rng.uniform(*FROZEN_S)
-        self._agenda.note("station frozen", charger.station_id, f"until {charger.is_frozen_until_s:.1f}")
+        charger.frozen_until_s = self._agenda.now_s + self._rng.uniform(*FROZEN_S)
+        self._agenda.note("station frozen", charger.station_id, f"until {charger.frozen_until_s:.1f}")
 
     def _surprise(self) -> None:
         faults = self._world.faults

@@ -129,6 +129,8 @@ class World:
             return
         home = self._homes[station_id] = self._rng.choice(sorted(self.controllers))
         rng = self.chance(f"{station_id} {self.agenda.now_s}")
+        if station_id in self.lines:
+            self.lines[station_id].is_abandoned = True
         self.lines[station_id] = Line(self.chargers[station_id], self.agenda, rng, self.faults)
         self.controllers[home].connect(station_id, self.lines[station_id])
         self.agenda.tell("connected", station_id, home)

@@ -1,0 +1,319 @@
+"""`mutants`: the rules broken one by one, each of which must show in the wires, or the proof proves nothing.
+
+A mutant replaces a named function for the time of a run; nothing in production code knows of it. It is killed when the
+electrical model sees a 10-second mean above a rating (INV-2) while the unmutated code, on the same seed and under the
+same faults, keeps every rating.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from app.domain.commands import RateUnit
+from app.domain.limits import EvseLedger, LimitEntry
+from app.domain.snapshot import EvseSpec, SiteSpec
+from app.domain.wiring import Wiring
+from app.scheduling import allocation, feeders, ledger, orders
+from proofs import books, controller
+from proofs.agenda import START_AT
+from proofs.faults import Faults
+from proofs.play import play
+
+NO_SURPRISES = replace(Faults(), surprised_count=0, surprises_per_h=0.0)
+"""Without stations that forget or lie the sites have no margin for them, and an error is not hidden in it."""
+
+ROTATED = {
+    Wiring.L1_N: Wiring.L2_N,
+    Wiring.L2_N: Wiring.L3_N,
+    Wiring.L3_N: Wiring.L1_N,
+    Wiring.L1_L2: Wiring.L2_L3,
+    Wiring.L2_L3: Wiring.L3_L1,
+    Wiring.L3_L1: Wiring.L1_L2,
+}
+
+Patch = tuple[Any, str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A rule that is broken: what takes the place of which functions, and the faults it is played under."""
+
+    name: str
+    broken: str
+    patches: Callable[[], Sequence[Patch]]
+    faults: Faults = NO_SURPRISES
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a mutant was killed, and by what."""
+
+    mutant: str
+    broken: str
+    seed: int | None
+    seeds_played: int
+    at_s: int | None = None
+    node: str | None = None
+    conductor: str | None = None
+    peak_a: float | None = None
+    rating_a: float | None = None
+    duration_s: int | None = None
+    is_original_clean: bool = True
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the mutant died and the original did not."""
+        return self.seed is not None and self.is_original_clean
+
+
+@contextmanager
+def mutated(mutant: Mutant) -> Iterator[None]:
+    """Have the mutant's functions take the place of the real ones."""
+    with ExitStack() as restored:
+        for owner, name, mutation in mutant.patches():
+            restored.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, mutation)
+        yield
+
+
+def _newest(evse: EvseLedger, *, is_accepted_only: bool) -> LimitEntry | None:
+    entries = [each for each in evse.entries if not each.is_refused and (each.accepted_at or not is_accepted_only)]
+    return max(entries, key=lambda each: each.order_no, default=None)
+
+
+def _counted_w(evse: EvseLedger, now: datetime, entry: LimitEntry | None) -> float:
+    """Return what a careless controller counts: this one entry while its lease runs."""
+    base_w = ledger.base_w(evse)
+    return base_w if entry is None or now >= entry.ends_at else min(evse.nameplate_w, max(base_w, entry.power_w))
+
+
+def _send_all() -> Sequence[Patch]:
+    """What fits once everything is in force is sent at once."""
+
+    def highest_w(_: feeders.Sums, __: int) -> float:
+        return float("inf")
+
+    return [(feeders.Sums, "highest_w", highest_w)]
+
+
+def _reductions_first() -> Sequence[Patch]:
+    """Room is there as soon as a reduction was sent."""
+
+    def possible_w(evse: EvseLedger, now: datetime, _: timedelta) -> float:
+        return _counted_w(evse, now, _newest(evse, is_accepted_only=False))
+
+    return [(allocation, "possible_w", possible_w)]
+
+
+def _acks_only() -> Sequence[Patch]:
+    """What counts is what was acknowledged last, since this process began."""
+    since = _Beginning()
+
+    def possible_w(evse: EvseLedger, now: datetime, _: timedelta) -> float:
+        known = replace(evse, entries=tuple(each for each in evse.entries if each.intended_at >= since.at))
+        return _counted_w(evse, now, _newest(known, is_accepted_only=True))
+
+    return [(allocation, "possible_w", possible_w), since.patch()]
+
+
+def _no_settle() -> Sequence[Patch]:
+    """What was replaced is free with the acknowledgement."""
+    real = ledger.freed_at
+
+    def freed_at(evse: EvseLedger, entry: LimitEntry, _: timedelta) -> datetime:
+        return real(evse, entry, timedelta(0))
+
+    return [(ledger, "freed_at", freed_at)]
+
+
+def _ledger_lost() -> Sequence[Patch]:
+    """A process that starts knows only what it intended itself."""
+    since, real = _Beginning(), orders.ledgers_of
+
+    def ledgers_of(
+        evses: Sequence[EvseSpec], entries: Sequence[LimitEntry], now: datetime, settle: timedelta
+    ) -> dict[int, EvseLedger]:
+        return real(evses, [each for each in entries if each.intended_at >= since.at], now, settle)
+
+    return [(orders, "ledgers_of", ledgers_of), since.patch()]
+
+
+def _no_r2() -> Sequence[Patch]:
+    """A raise is what lies above the last acknowledgement, however old, not above what may be in force."""
+    last: dict[str, LimitEntry] = {}
+
+    def in_force(session_id: str, entries: Sequence[LimitEntry], _: datetime) -> LimitEntry | None:
+        for entry in entries:
+            known = last.get(entry.session_id)
+            if entry.accepted_at is not None and (known is None or known.order_no < entry.order_no):
+                last[entry.session_id] = entry
+        return last.get(session_id)
+
+    return [(orders, "in_force", in_force)]
+
+
+def _phase_swap() -> Sequence[Patch]:
+    """Every other single-phase EVSE is counted on the next phases."""
+    real = feeders.grid_of
+
+    def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: feeders.Loads | None = None) -> feeders.Grid:
+        swapped = [
+            replace(evse, wiring=ROTATED.get(evse.wiring, evse.wiring)) if evse.evse_id % 2 else evse for evse in evses
+        ]
+        return real(site, swapped, loads)
+
+    return [(feeders, "grid_of", grid_of)]
+
+
+def _unit_mix_up() -> Sequence[Patch]:
+    """A limit in W is counted as if it bounded the current of every phase."""
+    real = feeders.grid_of
+
+    def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: feeders.Loads | None = None) -> feeders.Grid:
+        return real(site, [replace(evse, rate_unit=RateUnit.A) for evse in evses], loads)
+
+    return [(feeders, "grid_of", grid_of)]
+
+
+def _nameplate_ignored() -> Sequence[Patch]:
+    """A default counts whether it is proven or not."""
+    long_ago_at = START_AT - timedelta(days=1)
+
+    def settled_at(_: EvseSpec, __: timedelta) -> datetime:
+        return long_ago_at
+
+    return [(orders, "settled_at", settled_at)]
+
+
+def _fencing_off() -> Sequence[Patch]:
+    """A leader of an old term writes what it decided before it was paused."""
+
+    def may_write(_: int, __: int) -> bool:
+        return True
+
+    return [(books, "may_write", may_write)]
+
+
+def _order_ignored() -> Sequence[Patch]:
+    """An acknowledgement frees whatever else was intended before it came, newer orders too."""
+
+    def freed_at(evse: EvseLedger, entry: LimitEntry, settle: timedelta) -> datetime:
+        if entry.is_refused:
+            return entry.intended_at
+        others = [
+            each.accepted_at + settle
+            for each in evse.entries
+            if each.order_no != entry.order_no
+            and each.accepted_at is not None
+            and not each.is_refused
+            and each.accepted_at >= entry.intended_at
+        ]
+        return min([entry.ends_at + settle, *others])
+
+    return [(ledger, "freed_at", freed_at)]
+
+
+class _Beginning:
+    """When the youngest process began."""
+
+    def __init__(self) -> None:
+        self.at = START_AT
+
+    def patch(self) -> Patch:
+        real = controller.Controller.__init__
+
+        def begin(process: controller.Controller, *arguments: Any) -> None:
+            real(process, *arguments)
+            self.at = process.agenda.now_at
+
+        return controller.Controller, "__init__", begin
+
+
+SURPRISES = replace(Faults(), surprises_per_h=4.0)
+LONG_CUTS = replace(NO_SURPRISES, hang_ups_per_h=6.0, partitions_per_h=6.0)
+SICK_PROCESSES = replace(NO_SURPRISES, pause_share=0.02, crash_share=0.01)
+LATE_ANSWERS = replace(NO_SURPRISES, late_answer_share=0.2, slow_call_share=0.1)
+
+MUTANTS = (
+    Mutant("send all", "R3: feeders.Sums.highest_w", _send_all),
+    Mutant("reductions first", "R4: allocation.possible_w", _reductions_first),
+    Mutant("acks only, in memory", "R1, R5: allocation.possible_w", _acks_only),
+    Mutant("no SETTLE", "R4: ledger.freed_at", _no_settle),
+    Mutant("ledger lost at crash", "R7: orders.ledgers_of", _ledger_lost, SICK_PROCESSES),
+    Mutant("no R2", "R2: orders.in_force", _no_r2, LONG_CUTS),
+    Mutant("phase swap", "wiring: feeders.grid_of", _phase_swap),
+    Mutant("A/W mix-up", "units: feeders.grid_of", _unit_mix_up),
+    Mutant("nameplate ignored", "R8: orders.settled_at", _nameplate_ignored, SURPRISES),
+    Mutant("fencing off", "R9: books.may_write", _fencing_off, SICK_PROCESSES),
+    Mutant("order number ignored", "R5: ledger.freed_at", _order_ignored, LATE_ANSWERS),
+)
+
+
+def hunt(name: str, seeds: int, hours: float) -> Verdict:
+    """Play a mutant until the wires show it; then the original on the same seed."""
+    mutant = next(each for each in MUTANTS if each.name == name)
+    for seed in range(1, seeds + 1):
+        with mutated(mutant):
+            overloads = play(seed, hours, mutant.faults).overloads
+        if overloads:
+            worst = max(overloads, key=lambda each: each.excess_a)
+            original = play(seed, hours, mutant.faults)
+            return Verdict(
+                mutant.name,
+                mutant.broken,
+                seed,
+                seed,
+                worst.began_s,
+                worst.node,
+                worst.conductor,
+                round(worst.peak_a, 1),
+                worst.rating_a,
+                worst.duration_s,
+                original.is_clean,
+            )
+    return Verdict(mutant.name, mutant.broken, None, seeds)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--seeds", type=int, default=60, help="give a mutant up after so many")
+    parser.add_argument("--hours", type=float, default=4.0, help="how long each site runs")
+    parser.add_argument("--jobs", type=int, default=2, help="how many processes play")
+    parser.add_argument("--mutant", choices=[each.name for each in MUTANTS], help="only this one")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Hunt every mutant; return 1 if one survives, or if the original breaks a rating on a killing seed."""
+    names = [each.name for each in MUTANTS if options.mutant in (None, each.name)]
+    one = partial(hunt, seeds=options.seeds, hours=options.hours)
+    verdicts = []
+    with ProcessPoolExecutor(max_workers=options.jobs) as pool:
+        for verdict in pool.map(one, names):
+            verdicts.append(verdict)
+            if not options.json:
+                sys.stdout.write(_told(verdict) + "\n")
+                sys.stdout.flush()
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(each) for each in verdicts], indent=2) + "\n")
+    survivors = [each.mutant for each in verdicts if not each.is_good]
+    if not options.json:
+        sys.stdout.write(f"{len(verdicts) - len(survivors)} of {len(verdicts)} mutants killed, original clean\n")
+    return 1 if survivors else 0
+
+
+def _told(verdict: Verdict) -> str:
+    head = f"{verdict.mutant:<22} {verdict.broken:<30}"
+    if verdict.seed is None:
+        return f"{head} SURVIVES {verdict.seeds_played} seeds"
+    excess_a = (verdict.peak_a or 0.0) - (verdict.rating_a or 0.0)
+    place = f"{verdict.node} {verdict.conductor} +{excess_a:.1f} A of {verdict.rating_a} A for {verdict.duration_s} s"
+    original = "original clean" if verdict.is_original_clean else "ORIGINAL VIOLATES TOO"
+    return f"{head} killed by seed {verdict.seed} at {verdict.at_s} s: {place}; {original}"
