@@ -123,9 +123,8 @@ def _fitting_w(
             continue
         above = {
             (evse_id, share): share.load(counted[evse_id]) - share.load(base[evse_id])
-            for evse_id in by_id
-            for share in grid.shares[evse_id]
-            if share.row == number and counted[evse_id] > base[evse_id]
+            for evse_id, share in grid.loaders[number]
+            if evse_id in by_id and counted[evse_id] > base[evse_id]
         }
         kept_share = max(0.0, 1 - excess / total) if (total := sum(above.values())) > 0 else 1.0
         for (evse_id, share), load in above.items():

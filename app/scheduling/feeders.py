@@ -65,10 +65,11 @@ class _Flat:
 
 @dataclass(frozen=True)
 class Grid:
-    """All rows of a site and, per EVSE, the rows that it loads."""
+    """All rows of a site; per EVSE, the rows that it loads, and per row, the EVSEs that load it."""
 
     rows: tuple[Row, ...]
     shares: Mapping[int, tuple[Share, ...]]
+    loaders: tuple[tuple[tuple[int, Share], ...], ...]
 
     def loads(self, powers_w: Mapping[int, float]) -> list[float]:
         """Return every row's sum over these EVSEs (id to W)."""
@@ -145,7 +146,11 @@ def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: Loads | None = Non
     rows = tuple(
         Row(key, rating - sum(gains.values())) for (key, rating), gains in zip(ratings.items(), covered, strict=True)
     )
-    return Grid(rows, shares)
+    loaders: list[list[tuple[int, Share]]] = [[] for _ in ratings]
+    for evse_id, of_it in shares.items():
+        for share in of_it:
+            loaders[share.row].append((evse_id, share))
+    return Grid(rows, shares, tuple(tuple(of_row) for of_row in loaders))
 
 
 def path(feeder_id: str | None, feeders: Mapping[str, Feeder]) -> Iterable[Feeder]:
