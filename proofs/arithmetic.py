@@ -4,7 +4,7 @@ Deliberately plain: it shares no function with `app.scheduling`, so that an erro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.domain.commands import RateUnit
@@ -27,13 +27,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One conductor of one feeder with the EVSEs that may load it, in A."""
+    """One conductor of one feeder with the EVSEs that may load it, in A.
+
+    `most_surprise_a` is the margin for surprises while every EVSE is proven.
+    """
 
     feeder_id: str
     conductor: str
     rating_a: float
     reserve_a: float
     members: tuple[Member, ...]
+    most_surprise_a: float
 
     def surprise_a(self, count: int, proven: Mapping[int, bool] | None = None) -> float:
         """Return what the `count` stations with the most to gain could draw above their safe power, in A."""
@@ -65,17 +69,19 @@ def branches_of(site: SiteSpec, evses: Sequence[EvseSpec]) -> tuple[Branch, ...]
             for line in lines:
                 members.setdefault((at, line), []).append(member)
             at = parents[at]
-    return tuple(
+    found = [
         Branch(
             feeder.feeder_id,
             line,
             (feeder.rating_a or 0.0) - feeder.margin_a,
             feeder.reserve_a,
             tuple(members.get((feeder.feeder_id, line), ())),
+            0.0,
         )
         for feeder in site.feeders
         for line in ("L1", "L2", "L3")
-    )
+    ]
+    return tuple(replace(each, most_surprise_a=each.surprise_a(site.surprised_count)) for each in found)
 
 
 def in_force_w(
@@ -109,7 +115,10 @@ def broken(
     for branch in branches:
         after_a = branch.sum_a(after_w)
         load_a = loads_a.get((branch.feeder_id, branch.conductor), branch.reserve_a)
-        capacity_a = branch.rating_a - load_a - branch.surprise_a(count, proven)
-        if after_a > capacity_a + TOLERANCE_A and after_a > branch.sum_a(before_w) + TOLERANCE_A:
+        room_a = branch.rating_a - load_a + TOLERANCE_A
+        if after_a + branch.most_surprise_a <= room_a:
+            continue
+        capacity_a = room_a - branch.surprise_a(count, proven)
+        if after_a > capacity_a and after_a > branch.sum_a(before_w) + TOLERANCE_A:
             found.append(f"{branch.feeder_id} {branch.conductor}: {after_a:.2f} A of {capacity_a:.2f} A")
     return found

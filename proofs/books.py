@@ -11,8 +11,8 @@ from app.domain.commands import Outcome
 from app.domain.limits import LimitEntry, LimitIntent
 from app.domain.snapshot import EvseSpec
 from app.scheduling import orders
-from app.scheduling.feeders import RowKey
 from app.scheduling.orders import Wanted
+from app.scheduling.uncontrolled import MeterReading
 from proofs.parks import Park
 
 SAME_W = 1.0
@@ -30,7 +30,7 @@ class Snapshot:
     entries: tuple[LimitEntry, ...]
     newest: Mapping[str, LimitEntry]
     wanted: tuple[Wanted, ...]
-    loads: Mapping[RowKey, float] | None
+    readings: tuple[MeterReading, ...]
 
 
 class Books:
@@ -43,7 +43,7 @@ class Books:
         self.leads_until_s = -1.0
         self.sessions: dict[int, str] = {}
         self.wanted_w: dict[int, float] = {}
-        self.loads: Mapping[RowKey, float] | None = None
+        self.readings: tuple[MeterReading, ...] = ()
         self._evses = {evse.evse_id: evse for evse in park.evses}
         self._open: dict[int, LimitEntry] = {}
         self._newest: dict[str, LimitEntry] = {}
@@ -78,7 +78,7 @@ class Books:
             for evse_id, session_id in sorted(self.sessions.items())
         )
         newest = {each.session_id: self._newest[each.session_id] for each in wanted if each.session_id in self._newest}
-        return Snapshot(tuple(self._evses.values()), self.entries, newest, wanted, self.loads)
+        return Snapshot(tuple(self._evses.values()), self.entries, newest, wanted, self.readings)
 
     def close(self, order_nos: Iterable[int]) -> None:
         """Forget orders that cannot be in force any more."""
@@ -150,6 +150,12 @@ class Books:
         """The station said that a session has begun."""
         self._need()
         self.sessions[evse_id] = session_id
+
+    def note_reading(self, reading: MeterReading, kept_s: float) -> None:
+        """Keep what the site's meters said; nothing is kept while the database is lost."""
+        if not self.is_lost:
+            recent = [each for each in self.readings if (reading.at - each.at).total_seconds() < kept_s]
+            self.readings = (*recent, reading)
 
     def end_session(self, evse_id: int, session_id: str, now: datetime) -> None:
         """The station said that a session is over: its accepted leases end now, unanswered ones keep theirs."""

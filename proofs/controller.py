@@ -6,15 +6,15 @@ killed between any two of these steps, and keeps nothing in memory that it would
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec
-from app.scheduling import allocation, feeders, ledger, orders
+from app.scheduling import allocation, feeders, ledger, orders, uncontrolled
 from app.scheduling.allocation import Allocation
-from app.scheduling.feeders import Grid, RowKey
+from app.scheduling.feeders import Grid, Loads
 from proofs.agenda import Act, Agenda, since_start_s
 from proofs.books import Books, DatabaseGone, Snapshot
 from proofs.faults import Faults
@@ -30,6 +30,9 @@ PAUSE_S = (2.0, 90.0)
 BUS_S = 0.001
 
 
+Known = tuple[Snapshot, Loads | None]
+
+
 class Surroundings(Protocol):
     """What a process lives in: its site, the database, the network, and death."""
 
@@ -37,7 +40,7 @@ class Surroundings(Protocol):
     books: Books
     agenda: Agenda
     faults: Faults
-    watch: Callable[[Snapshot, Sequence[LimitEntry]], None]
+    watch: Callable[[Snapshot, Loads | None, Sequence[LimitEntry]], None]
 
     def crash(self, controller: "Controller") -> None:
         """Kill a process; it is started again after a while."""
@@ -171,19 +174,20 @@ class Controller:
             return
         site, entries = self._site, snapshot.entries
         ledgers = orders.ledgers_of(snapshot.evses, entries, now, site.settle)
+        loads = uncontrolled.bounds(site, snapshot.readings, now).loads if snapshot.readings else None
         aimed = orders.aims(snapshot.wanted, entries, snapshot.newest, now)
         allocated = allocation.allocate(
-            site, snapshot.evses, ledgers, aimed.targets, self._grid_of(snapshot.evses, snapshot.loads), now
+            site, snapshot.evses, ledgers, aimed.targets, self._grid_of(snapshot.evses, loads), now
         )
         is_open = {each.order_no for one in ledgers.values() for each in ledger.open_entries(one, now, site.settle)}
         closed = [entry.order_no for entry in entries if entry.order_no not in is_open]
         settling = [at for evse in snapshot.evses if (at := orders.settled_at(evse, site.settle)) and at > now]
         wake_s = since_start_s(min([allocated.wake_at, *aimed.retry_at, *settling]))
-        self.then(lambda: self._write(term, now, snapshot, allocated, closed, wake_s))
+        self.then(lambda: self._write(term, now, (snapshot, loads), allocated, closed, wake_s))
 
-    def _grid_of(self, evses: Sequence[EvseSpec], loads: Mapping[RowKey, float] | None) -> Grid:
+    def _grid_of(self, evses: Sequence[EvseSpec], loads: Loads | None) -> Grid:
         """Return the rows; reckoned again when a proof or the uncontrolled load has changed."""
-        key = (tuple(evse.is_verified for evse in evses), None if loads is None else tuple(sorted(loads.items())))
+        key = (tuple(evse.is_verified for evse in evses), None if loads is None else tuple(loads.items()))
         if self._grid is None or self._grid[0] != key:
             self._grid = (key, feeders.grid_of(self._site, evses, loads))
         return self._grid[1]
@@ -192,7 +196,7 @@ class Controller:
         self,
         term: int,
         now: datetime,
-        snapshot: Snapshot,
+        known: Known,
         allocated: Allocation,
         closed: Sequence[int],
         wake_s: float,
@@ -213,7 +217,7 @@ class Controller:
             self.agenda.note("write fenced off", self.name, term)
             self._end_cycle(self.agenda.now_s + LEADER_BEAT_S)
             return
-        self._around.watch(snapshot, written)
+        self._around.watch(*known, written)
         for entry in written:
             self.agenda.tell("intent", entry.order_no, f"evse {entry.evse_id}", f"{entry.power_w:.0f} W", self.name)
         self.then(lambda: self._tell_stations({entry.evse_id for entry in written}, wake_s))

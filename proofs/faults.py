@@ -28,7 +28,7 @@ class Faults:
     meter_faults_per_h: float = 1.0
     surprised_count: int = 1
     beyond_count: int = 0
-    retarget_s: float = 120.0
+    retarget_s: float = 360.0
 
 
 CALM = Faults(

@@ -20,7 +20,7 @@ from app.domain.commands import RateUnit
 from app.domain.limits import EvseLedger, LimitEntry
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.wiring import Wiring
-from app.scheduling import allocation, feeders, ledger, orders
+from app.scheduling import allocation, feeders, ledger, orders, uncontrolled
 from proofs import books, controller
 from proofs.agenda import START_AT
 from proofs.faults import Faults
@@ -192,6 +192,19 @@ def _nameplate_ignored() -> Sequence[Patch]:
     return [(orders, "settled_at", settled_at)]
 
 
+def _stale_meter_trusted() -> Sequence[Patch]:
+    """What a meter said last counts, however old, frozen or absurd."""
+
+    def trouble(*_: Any, **__: Any) -> None:
+        return None
+
+    def peak_of(samples: Sequence[uncontrolled.Sample]) -> float:
+        """Return the newest value that is a number."""
+        return next((value for _, value in reversed(samples) if value >= 0), 0.0)
+
+    return [(uncontrolled, "trouble", trouble), (uncontrolled, "peak_of", peak_of)]
+
+
 def _fencing_off() -> Sequence[Patch]:
     """A leader of an old term writes what it decided before it was paused."""
 
@@ -239,6 +252,7 @@ class _Beginning:
 SURPRISES = replace(Faults(), surprises_per_h=4.0)
 LONG_CUTS = replace(NO_SURPRISES, hang_ups_per_h=6.0, partitions_per_h=6.0)
 SICK_PROCESSES = replace(NO_SURPRISES, pause_share=0.02, crash_share=0.01)
+SICK_METERS = replace(NO_SURPRISES, meter_faults_per_h=3.0, load_steps_per_h=60.0)
 LATE_ANSWERS = replace(NO_SURPRISES, late_answer_share=0.2, slow_call_share=0.1)
 
 MUTANTS = (
@@ -251,6 +265,7 @@ MUTANTS = (
     Mutant("phase swap", "wiring: feeders.grid_of", _phase_swap),
     Mutant("A/W mix-up", "units: feeders.grid_of", _unit_mix_up),
     Mutant("nameplate ignored", "R8: orders.settled_at", _nameplate_ignored, SURPRISES),
+    Mutant("stale meter trusted", "B+: uncontrolled.trouble", _stale_meter_trusted, SICK_METERS),
     Mutant("fencing off", "R9: books.may_write", _fencing_off, SICK_PROCESSES),
     Mutant("order number ignored", "R5: ledger.freed_at", _order_ignored, LATE_ANSWERS),
 )

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.domain.commands import RateUnit
@@ -16,7 +16,7 @@ LEASE = timedelta(minutes=10)
 SETTLE = timedelta(seconds=12)
 APPLY_MOST_S = 6.5
 LAG_MOST_S = 5.0
-IN_W_SHARE, KNOWN_WIRING_SHARE = 0.25, 0.9
+IN_W_SHARE, KNOWN_WIRING_SHARE, METERED_SHARE = 0.25, 0.9, 0.4
 LONG_AGO = timedelta(days=1)
 
 
@@ -35,7 +35,8 @@ class Wires:
 class Park:
     """A site as it was entered (`site`, `evses`) and as it is (`supply`, `nodes`, `wires` by evse_id).
 
-    `clock_offsets_s` by station: how far its clock is ahead. `branches` are the limits for the proof's own arithmetic.
+    `clock_offsets_s` by station: how far its clock is ahead. `branches` are the limits for the proof's own arithmetic,
+    `own_reserves_a` what uncontrolled load each feeder may have of its own, `rises_a` its ΔB (empty: no meters).
     """
 
     site: SiteSpec
@@ -45,6 +46,8 @@ class Park:
     wires: dict[int, Wires]
     clock_offsets_s: dict[str, float]
     branches: tuple[Branch, ...]
+    own_reserves_a: dict[str, float] = field(default_factory=dict)
+    rises_a: dict[str, float] = field(default_factory=dict)
 
     @property
     def station_ids(self) -> tuple[str, ...]:
@@ -74,8 +77,30 @@ def park_of(rng: random.Random, surprised_count: int = 1, evse_count: int | None
     evses, wires, offsets = _evses(rng, kind, leaves, evse_count or rng.randint(8, 20))
     site = SiteSpec("site", "Asia/Tokyo", 1e7, 0.0, 0.0, LEASE, SETTLE, surprised_count=surprised_count)
     site = replace(site, voltage_v=kind.voltage_v, feeders=_rated(rng, kind, feeders, evses, surprised_count))
+    own_a = _own_reserves_a(site.feeders)
+    rises_a = {node: rng.uniform(0.1, 0.6) * reserve_a for node, reserve_a in own_a.items()}
+    if rng.random() < METERED_SHARE:
+        site = replace(site, feeders=tuple(_with_rise(each, site.feeders, rises_a) for each in site.feeders))
+    else:
+        rises_a = {}
     nodes = tuple(Node(each.feeder_id, each.parent_id, each.rating_a or 0.0) for each in site.feeders)
-    return Park(site, evses, kind.supply, nodes, wires, offsets, branches_of(site, evses))
+    return Park(site, evses, kind.supply, nodes, wires, offsets, branches_of(site, evses), own_a, rises_a)
+
+
+def _own_reserves_a(feeders: Sequence[Feeder]) -> dict[str, float]:
+    """Return what uncontrolled load each feeder may have of its own: its reserve without its children's."""
+    own = {
+        feeder.feeder_id: feeder.reserve_a
+        - sum(each.reserve_a for each in feeders if each.parent_id == feeder.feeder_id)
+        for feeder in feeders
+    }
+    return {feeder_id: own_a for feeder_id, own_a in own.items() if own_a > 0}
+
+
+def _with_rise(feeder: Feeder, feeders: Sequence[Feeder], rises_a: dict[str, float]) -> Feeder:
+    """Return the feeder with its ΔB: its own and its children's."""
+    children = [each.feeder_id for each in feeders if each.parent_id == feeder.feeder_id]
+    return replace(feeder, rise_a=sum(rises_a.get(each, 0.0) for each in (feeder.feeder_id, *children)))
 
 
 def _tree(rng: random.Random) -> tuple[list[Feeder], list[str]]:

@@ -6,6 +6,7 @@ from functools import partial
 
 from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec
+from app.scheduling.feeders import Loads
 from proofs.arithmetic import broken, in_force_w
 from proofs.books import DatabaseGone, Snapshot
 from proofs.chargers import SILENT, Charger, Surprise
@@ -45,7 +46,7 @@ class Watch:
 
     # -- INV-1 --------------------------------------------------------------------------------------------------------
 
-    def note_intents(self, snapshot: Snapshot, written: Sequence[LimitEntry]) -> None:
+    def note_intents(self, snapshot: Snapshot, loads: Loads | None, written: Sequence[LimitEntry]) -> None:
         """Reckon INV-1 before and after these intents, with everything that may have left."""
         new = {entry.order_no for entry in written}
         if not new:
@@ -55,8 +56,8 @@ class Watch:
         after_w = self._in_force(snapshot.evses, set())
         proven = {evse.evse_id: evse.is_verified for evse in snapshot.evses}
         count, branches = world.park.site.surprised_count, world.park.branches
-        loads = {(node or "", str(line)): load for (node, line), load in (snapshot.loads or {}).items()}
-        for place in broken(branches, count, before_w, after_w, proven, loads):
+        loads_a = {(node or "", str(line)): load for (node, line), load in (loads or {}).items()}
+        for place in broken(branches, count, before_w, after_w, proven, loads_a):
             self._agenda.note("INV-1 broken", place)
             self.broken.append(f"{self._agenda.now_s:.1f} s {place}")
         wanted = world.books.wanted_w
@@ -66,7 +67,7 @@ class Watch:
             else before_w[evse.evse_id]
             for evse in snapshot.evses
         }
-        if broken(branches, count, dict.fromkeys(wanted_w, 0.0), wanted_w, proven, loads):
+        if broken(branches, count, dict.fromkeys(wanted_w, 0.0), wanted_w, proven, loads_a):
             self.binding_slots.add(int(self._agenda.now_s // SLOT_S))
 
     def _in_force(self, evses: Sequence[EvseSpec], without: set[int]) -> dict[int, float]:
@@ -100,8 +101,7 @@ class Watch:
         powers_w = self._in_force(evses, set())
         proven = {evse.evse_id: evse.is_verified for evse in evses}
         count, branches = self._world.park.site.surprised_count, self._world.park.branches
-        loads = {(node or "", str(line)): load for (node, line), load in (books.loads or {}).items()}
-        if broken(branches, count, dict.fromkeys(powers_w, -1.0), powers_w, proven, loads):
+        if broken(branches, count, dict.fromkeys(powers_w, -1.0), powers_w, proven, {}):
             return count
         return sum(any(proven[each] for each in self._world.evse_ids(one.station_id)) for one in surprised)
 

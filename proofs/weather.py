@@ -4,9 +4,12 @@ At most k stations are surprised and not contained at once, unless `beyond_count
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from proofs.chargers import Charger, Surprise
+from proofs.meters import Meters
+from proofs.parks import LEASE, SETTLE
 from proofs.watch import Watch
 from proofs.world import World
 from simulators.feeders import ANGLES_DEGREES, Load, Trace
@@ -17,6 +20,7 @@ PARTITION_S = (5.0, 400.0)
 FROZEN_S = (20.0, 600.0)
 BOOT_S = (20.0, 90.0)
 VOLTAGE_S = 120.0
+WINDOW_S = (LEASE + SETTLE).total_seconds() + 60.0
 VOLTAGE_SHARE = (0.9, 1.1)
 
 
@@ -28,11 +32,15 @@ class Weather:
         self._watch = watch
         self._agenda = world.agenda
         self._rng = world.chance("weather")
-        self._others: list[tuple[str, str, float, Trace]] = []
-        for node, reserve_a in _local_reserves(world).items():
-            for line in ANGLES_DEGREES[world.tree.supply]:
-                trace = world.tree.add(Load(node, f"{line}-N", Trace(), self._rng.uniform(0.0, 30.0)))
-                self._others.append((node, line, reserve_a, trace))
+        self._others = {
+            (node, line): _Other(reserve_a, world.park.rises_a.get(node), world.tree.add(self._load(node, line)))
+            for node, reserve_a in world.park.own_reserves_a.items()
+            for line in ANGLES_DEGREES[world.tree.supply]
+        }
+        self._meters = Meters(world, self._others) if world.park.rises_a else None
+
+    def _load(self, node: str, line: str) -> Load:
+        return Load(node, f"{line}-N", Trace(), self._rng.uniform(0.0, 30.0))
 
     def begin(self) -> None:
         """Put everything down that will come."""
@@ -50,6 +58,8 @@ class Weather:
             if per_h > 0:
                 self._again(per_h, act)
         self._change_voltage()
+        if self._meters is not None:
+            self._meters.begin()
 
     def _again(self, per_h: float, act: Callable[[], None]) -> None:
         def happen() -> None:
@@ -125,11 +135,18 @@ class Weather:
                 self._boot(charger)
 
     def _step_load(self) -> None:
-        """The uncontrolled load somewhere becomes another one, below its reserve."""
-        if self._others:
-            node, line, reserve_a, trace = self._rng.choice(self._others)
-            trace.cut(self._agenda.now_s, self._rng.choice([0.0, reserve_a, self._rng.uniform(0.0, reserve_a)]))
-            self._agenda.note("load step", node, line)
+        """The uncontrolled load somewhere becomes another one, below its reserve and no further up than ΔB allows."""
+        if not self._others:
+            return
+        place = self._rng.choice(list(self._others))
+        other, now_s = self._others[place], self._agenda.now_s
+        most_a = other.most_a(now_s)
+        load_a = self._rng.choice([0.0, most_a, most_a, self._rng.uniform(0.0, most_a)])
+        other.trace.cut(now_s, load_a)
+        other.past.append((now_s, load_a))
+        self._agenda.note("load step", *place, f"{load_a:.1f} A")
+        if self._meters is not None:
+            self._meters.loads_a[place] = load_a
 
     def _change_voltage(self) -> None:
         voltage_share = self._rng.choice([*VOLTAGE_SHARE, self._rng.uniform(*VOLTAGE_SHARE)])
@@ -138,12 +155,19 @@ class Weather:
         self._agenda.after(self._rng.expovariate(1 / VOLTAGE_S), self._change_voltage)
 
 
-def _local_reserves(world: World) -> dict[str, float]:
-    """Return what uncontrolled load each node may have of its own: its reserve without its children's."""
-    feeders = world.park.site.feeders
-    found = {}
-    for feeder in feeders:
-        own_a = feeder.reserve_a - sum(each.reserve_a for each in feeders if each.parent_id == feeder.feeder_id)
-        if own_a > 0:
-            found[feeder.feeder_id] = own_a
-    return found
+@dataclass(slots=True)
+class _Other:
+    """Uncontrolled load in one conductor. `rise_a` is what it may rise by within WINDOW_S (None: up to the reserve)."""
+
+    reserve_a: float
+    rise_a: float | None
+    trace: Trace
+    past: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
+
+    def most_a(self, now_s: float) -> float:
+        """Return the most that it may be from now on."""
+        if self.rise_a is None:
+            return self.reserve_a
+        while len(self.past) > 1 and self.past[1][0] < now_s - WINDOW_S:
+            del self.past[0]
+        return min(self.reserve_a, min(load_a for _, load_a in self.past) + self.rise_a)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.domain.limits import LimitEntry
+from app.scheduling.feeders import Loads
 from proofs.agenda import Agenda
 from proofs.books import Books, DatabaseGone, Snapshot
 from proofs.chargers import Charger, Outlet
@@ -33,7 +34,7 @@ class World:
         self.chargers = {station_id: self._charger(station_id) for station_id in park.station_ids}
         self.controllers: dict[str, Controller] = {}
         self.lines: dict[str, Line] = {}
-        self.watch: Callable[[Snapshot, Sequence[LimitEntry]], None] = lambda _snapshot, _written: None
+        self.watch: Callable[[Snapshot, Loads | None, Sequence[LimitEntry]], None] = lambda *_: None
         self._homes: dict[str, str] = {}
         self._facts: dict[str, list[tuple[str, int, str]]] = {station_id: [] for station_id in self.chargers}
         self._rng = self.chance("network")
