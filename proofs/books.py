@@ -11,7 +11,7 @@ from app.domain.commands import Outcome
 from app.domain.limits import LimitEntry, LimitIntent
 from app.domain.snapshot import EvseSpec
 from app.scheduling import orders
-from app.scheduling.orders import Wanted
+from app.scheduling.following import Line, Sun
 from app.scheduling.uncontrolled import MeterReading
 from proofs.parks import Park
 
@@ -29,8 +29,9 @@ class Snapshot:
     evses: tuple[EvseSpec, ...]
     entries: tuple[LimitEntry, ...]
     newest: Mapping[str, LimitEntry]
-    wanted: tuple[Wanted, ...]
+    lines: tuple[Line, ...]
     readings: tuple[MeterReading, ...]
+    sun: Sun
 
 
 class Books:
@@ -43,6 +44,8 @@ class Books:
         self.leads_until_s = -1.0
         self.sessions: dict[int, str] = {}
         self.wanted_w: dict[int, float] = {}
+        self.planned: dict[str, Line] = {}
+        self.sun = Sun(0.0, None)
         self.readings: tuple[MeterReading, ...] = ()
         self._evses = {evse.evse_id: evse for evse in park.evses}
         self._open: dict[int, LimitEntry] = {}
@@ -73,12 +76,16 @@ class Books:
     def read(self) -> Snapshot:
         """Return what the limit loop looks at."""
         self._need()
-        wanted = tuple(
-            Wanted(evse_id, session_id, self.wanted_w.get(evse_id, 0.0))
-            for evse_id, session_id in sorted(self.sessions.items())
-        )
-        newest = {each.session_id: self._newest[each.session_id] for each in wanted if each.session_id in self._newest}
-        return Snapshot(tuple(self._evses.values()), self.entries, newest, wanted, self.readings)
+        lines = tuple(self._line(evse_id, session_id) for evse_id, session_id in sorted(self.sessions.items()))
+        newest = {each.session_id: self._newest[each.session_id] for each in lines if each.session_id in self._newest}
+        return Snapshot(tuple(self._evses.values()), self.entries, newest, lines, self.readings, self.sun)
+
+    def _line(self, evse_id: int, session_id: str) -> Line:
+        """Return what is planned for a session; where only a target is wanted, neither more nor less."""
+        if session_id in self.planned:
+            return self.planned[session_id]
+        target_w = self.wanted_w.get(evse_id, 0.0)
+        return Line(evse_id, session_id, target_w, target_w, target_w, 0.0, None)
 
     def close(self, order_nos: Iterable[int]) -> None:
         """Forget orders that cannot be in force any more."""

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec
-from app.scheduling import allocation, feeders, ledger, orders, uncontrolled
-from app.scheduling.allocation import Allocation
+from app.scheduling import cycle, feeders, uncontrolled
+from app.scheduling.cycle import Decision
 from app.scheduling.feeders import Grid, Loads
 from proofs.agenda import Act, Agenda, since_start_s
 from proofs.books import Books, DatabaseGone, Snapshot
@@ -23,7 +23,7 @@ from proofs.parks import Park
 from proofs.sender import Sender
 
 LEADER_LEASE_S, LEADER_BEAT_S = 15.0, 5.0
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 DATABASE_RETRY_S = 5.0
 STEP_S = (0.005, 0.05)
 PAUSE_S = (2.0, 90.0)
@@ -172,18 +172,11 @@ class Controller:
             self.lose_database()
             self._end_cycle(self.agenda.now_s + DATABASE_RETRY_S)
             return
-        site, entries = self._site, snapshot.entries
-        ledgers = orders.ledgers_of(snapshot.evses, entries, now, site.settle)
-        loads = uncontrolled.bounds(site, snapshot.readings, now).loads if snapshot.readings else None
-        aimed = orders.aims(snapshot.wanted, entries, snapshot.newest, now)
-        allocated = allocation.allocate(
-            site, snapshot.evses, ledgers, aimed.targets, self._grid_of(snapshot.evses, loads), now
-        )
-        is_open = {each.order_no for one in ledgers.values() for each in ledger.open_entries(one, now, site.settle)}
-        closed = [entry.order_no for entry in entries if entry.order_no not in is_open]
-        settling = [at for evse in snapshot.evses if (at := orders.settled_at(evse, site.settle)) and at > now]
-        wake_s = since_start_s(min([allocated.wake_at, *aimed.retry_at, *settling]))
-        self.then(lambda: self._write(term, now, (snapshot, loads), allocated, closed, wake_s))
+        loads = uncontrolled.bounds(self._site, snapshot.readings, now).loads if snapshot.readings else None
+        opened = cycle.open_books(self._site, snapshot.evses, snapshot.entries, now)
+        grid = self._grid_of(snapshot.evses, loads)
+        decision = cycle.decide(opened, snapshot.lines, snapshot.newest, snapshot.sun, grid)
+        self.then(lambda: self._write(term, now, (snapshot, loads), decision))
 
     def _grid_of(self, evses: Sequence[EvseSpec], loads: Loads | None) -> Grid:
         """Return the rows; reckoned again when a proof or the uncontrolled load has changed."""
@@ -192,23 +185,15 @@ class Controller:
             self._grid = (key, feeders.grid_of(self._site, evses, loads))
         return self._grid[1]
 
-    def _write(
-        self,
-        term: int,
-        now: datetime,
-        known: Known,
-        allocated: Allocation,
-        closed: Sequence[int],
-        wake_s: float,
-    ) -> None:
+    def _write(self, term: int, now: datetime, known: Known, decision: Decision) -> None:
         """One cycle, second half: write the intents (R1) under the term it was read with (R9), ring the stations.
 
         `now` is the transaction's, of when it read.
         """
         try:
-            written = self.books.write(allocated.intents, term, now)
+            written = self.books.write(decision.intents, term, now)
             if written is not None:
-                self.books.close(closed)
+                self.books.close(decision.closed)
         except DatabaseGone:
             self.lose_database()
             self._end_cycle(self.agenda.now_s + DATABASE_RETRY_S)
@@ -220,6 +205,7 @@ class Controller:
         self._around.watch(*known, written)
         for entry in written:
             self.agenda.tell("intent", entry.order_no, f"evse {entry.evse_id}", f"{entry.power_w:.0f} W", self.name)
+        wake_s = since_start_s(decision.wake_at)
         self.then(lambda: self._tell_stations({entry.evse_id for entry in written}, wake_s))
 
     def _tell_stations(self, evse_ids: set[int], wake_s: float) -> None:

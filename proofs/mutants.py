@@ -20,7 +20,7 @@ from app.domain.commands import RateUnit
 from app.domain.limits import EvseLedger, LimitEntry
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.wiring import Wiring
-from app.scheduling import allocation, feeders, ledger, orders, uncontrolled
+from app.scheduling import feeders, ledger, orders, uncontrolled
 from proofs import books, controller
 from proofs.agenda import START_AT
 from proofs.faults import Faults
@@ -83,6 +83,13 @@ def mutated(mutant: Mutant) -> Iterator[None]:
         yield
 
 
+def everywhere(real: Callable[..., Any], mutation: Callable[..., Any]) -> list[Patch]:
+    """Return what replaces a function under its name in every module of `app.scheduling` that knows it."""
+    name = real.__name__
+    known = [each for each in list(sys.modules.values()) if each.__name__.startswith("app.scheduling")]
+    return [(module, name, mutation) for module in known if getattr(module, name, None) is real]
+
+
 def _newest(evse: EvseLedger, *, is_accepted_only: bool) -> LimitEntry | None:
     entries = [each for each in evse.entries if not each.is_refused and (each.accepted_at or not is_accepted_only)]
     return max(entries, key=lambda each: each.order_no, default=None)
@@ -109,7 +116,7 @@ def _reductions_first() -> Sequence[Patch]:
     def possible_w(evse: EvseLedger, now: datetime, _: timedelta) -> float:
         return _counted_w(evse, now, _newest(evse, is_accepted_only=False))
 
-    return [(allocation, "possible_w", possible_w)]
+    return everywhere(ledger.possible_w, possible_w)
 
 
 def _acks_only() -> Sequence[Patch]:
@@ -120,7 +127,7 @@ def _acks_only() -> Sequence[Patch]:
         known = replace(evse, entries=tuple(each for each in evse.entries if each.intended_at >= since.at))
         return _counted_w(evse, now, _newest(known, is_accepted_only=True))
 
-    return [(allocation, "possible_w", possible_w), since.patch()]
+    return [*everywhere(ledger.possible_w, possible_w), since.patch()]
 
 
 def _no_settle() -> Sequence[Patch]:
@@ -130,7 +137,7 @@ def _no_settle() -> Sequence[Patch]:
     def freed_at(evse: EvseLedger, entry: LimitEntry, _: timedelta) -> datetime:
         return real(evse, entry, timedelta(0))
 
-    return [(ledger, "freed_at", freed_at)]
+    return everywhere(ledger.freed_at, freed_at)
 
 
 def _ledger_lost() -> Sequence[Patch]:
@@ -142,7 +149,7 @@ def _ledger_lost() -> Sequence[Patch]:
     ) -> dict[int, EvseLedger]:
         return real(evses, [each for each in entries if each.intended_at >= since.at], now, settle)
 
-    return [(orders, "ledgers_of", ledgers_of), since.patch()]
+    return [*everywhere(real, ledgers_of), since.patch()]
 
 
 def _no_r2() -> Sequence[Patch]:
@@ -156,7 +163,7 @@ def _no_r2() -> Sequence[Patch]:
                 last[entry.session_id] = entry
         return last.get(session_id)
 
-    return [(orders, "in_force", in_force)]
+    return everywhere(orders.in_force, in_force)
 
 
 def _phase_swap() -> Sequence[Patch]:
@@ -169,7 +176,7 @@ def _phase_swap() -> Sequence[Patch]:
         ]
         return real(site, swapped, loads)
 
-    return [(feeders, "grid_of", grid_of)]
+    return everywhere(real, grid_of)
 
 
 def _unit_mix_up() -> Sequence[Patch]:
@@ -179,7 +186,7 @@ def _unit_mix_up() -> Sequence[Patch]:
     def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: feeders.Loads | None = None) -> feeders.Grid:
         return real(site, [replace(evse, rate_unit=RateUnit.A) for evse in evses], loads)
 
-    return [(feeders, "grid_of", grid_of)]
+    return everywhere(real, grid_of)
 
 
 def _nameplate_ignored() -> Sequence[Patch]:
@@ -189,7 +196,7 @@ def _nameplate_ignored() -> Sequence[Patch]:
     def settled_at(_: EvseSpec, __: timedelta) -> datetime:
         return long_ago_at
 
-    return [(orders, "settled_at", settled_at)]
+    return everywhere(orders.settled_at, settled_at)
 
 
 def _stale_meter_trusted() -> Sequence[Patch]:
@@ -230,7 +237,7 @@ def _order_ignored() -> Sequence[Patch]:
         ]
         return min([entry.ends_at + settle, *others])
 
-    return [(ledger, "freed_at", freed_at)]
+    return everywhere(ledger.freed_at, freed_at)
 
 
 class _Beginning:
@@ -257,8 +264,8 @@ LATE_ANSWERS = replace(NO_SURPRISES, late_answer_share=0.2, slow_call_share=0.1)
 
 MUTANTS = (
     Mutant("send all", "R3: feeders.Sums.highest_w", _send_all),
-    Mutant("reductions first", "R4: allocation.possible_w", _reductions_first),
-    Mutant("acks only, in memory", "R1, R5: allocation.possible_w", _acks_only),
+    Mutant("reductions first", "R4: ledger.possible_w", _reductions_first),
+    Mutant("acks only, in memory", "R1, R5: ledger.possible_w", _acks_only),
     Mutant("no SETTLE", "R4: ledger.freed_at", _no_settle),
     Mutant("ledger lost at crash", "R7: orders.ledgers_of", _ledger_lost, SICK_PROCESSES),
     Mutant("no R2", "R2: orders.in_force", _no_r2, LONG_CUTS),
