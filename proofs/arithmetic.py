@@ -51,6 +51,15 @@ class Branch:
         """Return the sum of the EVSEs at these powers, in A."""
         return sum(min(each.nameplate_a, powers_w[each.evse_id] * each.per_w) for each in self.members)
 
+    def is_full(
+        self, powers_w: Mapping[int, float], loads_a: Mapping[tuple[str, str], float], full_share: float
+    ) -> bool:
+        """Whether what the EVSEs may load above their safe power is this share of what there is room for."""
+        load_a = loads_a.get((self.feeder_id, self.conductor), self.reserve_a)
+        safe_a = sum(member.safe_a for member in self.members)
+        room_a = self.rating_a - load_a - self.most_surprise_a - safe_a
+        return bool(self.members) and self.sum_a(powers_w) - safe_a >= full_share * room_a
+
 
 def branches_of(site: SiteSpec, evses: Sequence[EvseSpec]) -> tuple[Branch, ...]:
     """Return every rated conductor with the EVSEs that may load it."""

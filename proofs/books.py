@@ -110,6 +110,7 @@ class Books:
                 ends_at=intent.ends_at,
                 session_id=intent.session_id,
                 lease_ends_at=intent.lease_ends_at,
+                switched_at=intent.switched_at,
             )
             self._keep(entry)
             self._reasons[entry.order_no] = intent.reason

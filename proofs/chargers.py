@@ -138,6 +138,10 @@ class Charger:
         """Be a good station again that has nothing installed."""
         self.surprise = None
 
+    def note_car(self, outlet: Outlet) -> None:
+        """The car takes another current at most."""
+        self._follow(outlet)
+
     def note_voltage(self, voltage_share: float) -> None:
         """The mains have another voltage: who limits W draws other amperes at once."""
         self.voltage_share = voltage_share

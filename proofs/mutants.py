@@ -74,10 +74,10 @@ class Verdict:
 
 
 @contextmanager
-def mutated(mutant: Mutant) -> Iterator[None]:
-    """Have the mutant's functions take the place of the real ones."""
+def patched(patches: Sequence[Patch]) -> Iterator[None]:
+    """Have other values take the place of real ones for a while."""
     with ExitStack() as restored:
-        for owner, name, mutation in mutant.patches():
+        for owner, name, mutation in patches:
             restored.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, mutation)
         yield
@@ -282,7 +282,7 @@ def hunt(name: str, seeds: int, hours: float) -> Verdict:
     """Play a mutant until the wires show it; then the original on the same seed."""
     mutant = next(each for each in MUTANTS if each.name == name)
     for seed in range(1, seeds + 1):
-        with mutated(mutant):
+        with patched(mutant.patches()):
             overloads = play(seed, hours, mutant.faults).overloads
         if overloads:
             worst = max(overloads, key=lambda each: each.excess_a)

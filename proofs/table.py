@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-WIDTH = 44
+WIDTH = 48
 
 
 class Table:

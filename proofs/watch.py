@@ -16,6 +16,7 @@ SLOT_S = 900.0
 METER_S = 60.0
 REPAIR_S = (600.0, 2400.0)
 ABOVE_SHARE, ABOVE_W = 1.12, 100.0
+AT_CAPACITY_SHARE = 0.97
 
 
 @dataclass(slots=True)
@@ -60,14 +61,7 @@ class Watch:
         for place in broken(branches, count, before_w, after_w, proven, loads_a):
             self._agenda.note("INV-1 broken", place)
             self.broken.append(f"{self._agenda.now_s:.1f} s {place}")
-        wanted = world.books.wanted_w
-        wanted_w = {
-            evse.evse_id: max(before_w[evse.evse_id], min(wanted.get(evse.evse_id, 0.0), evse.nameplate_w))
-            if evse.evse_id in world.books.sessions
-            else before_w[evse.evse_id]
-            for evse in snapshot.evses
-        }
-        if broken(branches, count, dict.fromkeys(wanted_w, 0.0), wanted_w, proven, loads_a):
+        if any(each.is_full(after_w, loads_a, AT_CAPACITY_SHARE) for each in branches):
             self.binding_slots.add(int(self._agenda.now_s // SLOT_S))
 
     def _in_force(self, evses: Sequence[EvseSpec], without: set[int]) -> dict[int, float]:
