@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from proofs import limit, mutants, useful
+from proofs import absent, limit, mutants, useful
 from proofs.crash import command as crash
 
 
@@ -19,6 +19,7 @@ class Proof:
 
 
 PROOFS = {
+    "absent": Proof("no controller for 24 hours: no rating is exceeded, every car gets some", absent.add, absent.run),
     "crash": Proof("kill -9, a failing network and real processes: no rating is exceeded", crash.add, crash.run),
     "limit": Proof("seeded faults against the real ledger and allocator: no rating is exceeded", limit.add, limit.run),
     "mutants": Proof("the rules broken one by one: each has to show in the wires", mutants.add, mutants.run),

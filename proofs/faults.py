@@ -20,6 +20,7 @@ class Faults:
     crashes_per_h: float = 0.5
     database_losses_per_h: float = 0.4
     partitions_per_h: float = 2.0
+    partition_most_s: float = 400.0
     hang_ups_per_h: float = 2.0
     reboots_per_h: float = 1.0
     freezes_per_h: float = 0.7

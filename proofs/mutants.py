@@ -257,7 +257,7 @@ class _Beginning:
 
 
 SURPRISES = replace(Faults(), surprises_per_h=4.0)
-LONG_CUTS = replace(NO_SURPRISES, hang_ups_per_h=6.0, partitions_per_h=6.0)
+LONG_CUTS = replace(NO_SURPRISES, partitions_per_h=4.0, partition_most_s=2400.0, retarget_s=120.0)
 SICK_PROCESSES = replace(NO_SURPRISES, pause_share=0.02, crash_share=0.01)
 SICK_METERS = replace(NO_SURPRISES, meter_faults_per_h=3.0, load_steps_per_h=60.0)
 LATE_ANSWERS = replace(NO_SURPRISES, late_answer_share=0.2, slow_call_share=0.1)
@@ -308,13 +308,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=60, help="give a mutant up after so many")
     parser.add_argument("--hours", type=float, default=4.0, help="how long each site runs")
     parser.add_argument("--jobs", type=int, default=2, help="how many processes play")
-    parser.add_argument("--mutant", choices=[each.name for each in MUTANTS], help="only this one")
+    names = [each.name for each in MUTANTS]
+    parser.add_argument("--mutant", action="append", choices=names, help="only this one (several times: only these)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Hunt every mutant; return 1 if one survives, or if the original breaks a rating on a killing seed."""
-    names = [each.name for each in MUTANTS if options.mutant in (None, each.name)]
+    names = [each.name for each in MUTANTS if not options.mutant or each.name in options.mutant]
     one = partial(hunt, seeds=options.seeds, hours=options.hours)
     verdicts = []
     with ProcessPoolExecutor(max_workers=options.jobs) as pool:

@@ -1,5 +1,6 @@
 """Cars that come and go, and targets that are wanted: whatever is worst for a careless controller."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from proofs.chargers import Car, Charger, Outlet
@@ -12,6 +13,17 @@ FEWER_PHASES_SHARE = 0.5
 LEAST_PAUSE_S = 5.0
 
 
+@dataclass(slots=True)
+class Stay:
+    """One car's stay at an EVSE; `left_s` None: it is still there."""
+
+    charger: Charger
+    outlet: Outlet
+    car: Car
+    came_s: float
+    left_s: float | None = None
+
+
 class People:
     """Drivers, and a planner that changes its mind."""
 
@@ -19,7 +31,7 @@ class People:
         self._world = world
         self._agenda = world.agenda
         self._rng = world.chance("people")
-        self._session_no = 0
+        self.stays: list[Stay] = []
 
     def begin(self) -> None:
         """Have cars come, and something wanted."""
@@ -29,18 +41,21 @@ class People:
         self._retarget()
 
     def _come(self, charger: Charger, outlet: Outlet) -> None:
-        self._session_no += 1
         pairs = outlet.wires.pairs
         if len(pairs) > 1 and self._rng.random() < FEWER_PHASES_SHARE:
             pairs = tuple(sorted(self._rng.sample(pairs, self._rng.choice([1, 1, 2]))))
-        car = Car(f"session {self._session_no}", self._rng.choice([16.0, 32.0, 32.0, 48.0]), pairs)
+        car = Car(f"session {len(self.stays) + 1}", self._rng.choice([16.0, 32.0, 32.0, 48.0]), pairs)
         self._agenda.tell("car comes", charger.station_id, car)
         charger.plug_in(outlet, car)
         self._world.tell(charger.station_id, "started", outlet.spec.evse_id, car.session_id)
         self._agenda.counts["sessions"] += 1
-        self._agenda.after(self._rng.uniform(*STAYS_S), partial(self._go, charger, outlet, car))
+        stay = Stay(charger, outlet, car, self._agenda.now_s)
+        self.stays.append(stay)
+        self._agenda.after(self._rng.uniform(*STAYS_S), partial(self._go, stay))
 
-    def _go(self, charger: Charger, outlet: Outlet, car: Car) -> None:
+    def _go(self, stay: Stay) -> None:
+        charger, outlet, car = stay.charger, stay.outlet, stay.car
+        stay.left_s = self._agenda.now_s
         charger.unplug(outlet)
         self._world.tell(charger.station_id, "ended", outlet.spec.evse_id, car.session_id)
         self._agenda.after(self._rng.expovariate(1 / EMPTY_S), partial(self._come, charger, outlet))

@@ -24,8 +24,13 @@ class Table:
         return "\n".join(self._lines) + "\n"
 
 
+def quantile_wh(values_wh: Sequence[float], share: float) -> float:
+    """Return the energy that this share of the energies does not exceed; 0 without any."""
+    return quantile_s(values_wh, share)
+
+
 def quantile_s(values_s: Sequence[float], share: float) -> float:
-    """Return the value that this share of the values does not exceed; 0 without values."""
+    """Return the span that this share of the spans does not exceed; 0 without any."""
     ordered = sorted(values_s)
     if not ordered:
         return 0.0

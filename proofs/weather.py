@@ -16,7 +16,7 @@ from simulators.feeders import ANGLES_DEGREES, Load, Trace
 
 HOUR_S = 3600.0
 DATABASE_GONE_S = (5.0, 300.0)
-PARTITION_S = (5.0, 400.0)
+PARTITION_LEAST_S = 5.0
 FROZEN_S = (20.0, 600.0)
 BOOT_S = (20.0, 90.0)
 VOLTAGE_S = 120.0
@@ -89,7 +89,7 @@ class Weather:
 
     def _partition(self) -> None:
         """Nothing gets through to some stations; some lines are cut by it, others go on where they stood."""
-        until_s = self._agenda.now_s + self._rng.uniform(*PARTITION_S)
+        until_s = self._agenda.now_s + self._rng.uniform(PARTITION_LEAST_S, self._world.faults.partition_most_s)
         share = self._rng.choice([0.2, 0.5, 1.0])
         self._agenda.note("partition", f"until {until_s:.1f}")
         for station_id in self._world.chargers:

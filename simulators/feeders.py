@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +112,14 @@ class Trace:
 
     def charge_ah(self, starts_s: float, ends_s: float) -> float:
         """Return the charge that flows within a span, in Ah."""
-        inside = [at_s for at_s in self._times_s if starts_s < at_s < ends_s]
-        times_s = np.array([starts_s, *inside, ends_s])
-        currents_a = np.interp(times_s, self._times_s, self._currents_a)
-        return float(np.sum((currents_a[1:] + currents_a[:-1]) / 2 * np.diff(times_s))) / 3600
+        inside = [at_s for at_s in dict.fromkeys(self._times_s) if starts_s < at_s < ends_s]
+        times_s = [starts_s, *inside, ends_s]
+        middles_s = [(before_s + after_s) / 2 for before_s, after_s in pairwise(times_s)]
+        charge_as = sum(
+            self.current_a_at(middle_s) * (after_s - before_s)
+            for middle_s, (before_s, after_s) in zip(middles_s, pairwise(times_s), strict=True)
+        )
+        return charge_as / 3600
 
     def by_second(self, seconds: Series) -> Series:
         """Return the current at each of these instants."""

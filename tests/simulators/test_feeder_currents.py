@@ -97,6 +97,13 @@ def test_the_charge_of_a_movement_is_its_area():
     assert trace.charge_ah(0.0, 200.0) == pytest.approx((36 * 100 / 2 + 36 * 100) / 3600)
 
 
+def test_the_charge_until_a_contactor_opens_is_not_halved():
+    trace = Trace(0.0)
+    trace.cut(100.0, 6.0)
+    trace.cut(1000.0)
+    assert trace.charge_ah(100.0, 1000.0) == pytest.approx(6 * 900 / 3600)
+
+
 @pytest.mark.parametrize(
     ("limit_a", "up", "offered_a"), [(3.0, True, 6.0), (3.0, False, 0.0), (0.0, True, 0.0), (6.0, False, 6.0)]
 )
