@@ -60,7 +60,7 @@ class Meters:
         if self._fault == "silent":
             return
         if self._fault != "frozen":
-            self._shown = {key: self._spoilt(load_a) for key, load_a in self._true().items()}
+            self._shown = {key: self._spoilt_a(load_a) for key, load_a in self._true().items()}
         reading = MeterReading(now, now, 0.0, 0.0, loads=self._shown)
         self._world.books.note_reading(reading, KEPT_S)
         self._agenda.after(STALE.total_seconds() + 0.01, partial(self._miss, reading))
@@ -84,7 +84,7 @@ class Meters:
             for line in ("L1", "L2", "L3")
         }
 
-    def _spoilt(self, load_a: float) -> float:
+    def _spoilt_a(self, load_a: float) -> float:
         if self._fault == "NaN":
             return math.nan
         return -load_a if self._fault == "sign-flipped" else load_a
