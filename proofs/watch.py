@@ -6,6 +6,7 @@ from functools import partial
 
 from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec
+from app.scheduling import obedience
 from app.scheduling.feeders import Loads
 from proofs.arithmetic import broken, in_force_w
 from proofs.books import DatabaseGone, Snapshot
@@ -15,7 +16,6 @@ from proofs.world import World
 SLOT_S = 900.0
 METER_S = 60.0
 REPAIR_S = (600.0, 2400.0)
-ABOVE_SHARE, ABOVE_W = 1.12, 100.0
 AT_CAPACITY_SHARE = 0.97
 
 
@@ -35,6 +35,7 @@ class Watch:
         self.broken: list[str] = []
         self.binding_slots: set[int] = set()
         self.incidents: list[Incident] = []
+        self._noted: dict[int, obedience.Watch] = {}
         self._world = world
         self._agenda = world.agenda
         self._rng = world.chance("watch")
@@ -97,7 +98,13 @@ class Watch:
         count, branches = self._world.park.site.surprised_count, self._world.park.branches
         if broken(branches, count, dict.fromkeys(powers_w, -1.0), powers_w, proven, {}):
             return count
-        return sum(any(proven[each] for each in self._world.evse_ids(one.station_id)) for one in surprised)
+        return sum(
+            any(
+                proven[each] or (one.surprise in SILENT and books.evses[each].is_controllable)
+                for each in self._world.evse_ids(one.station_id)
+            )
+            for one in surprised
+        )
 
     def _settle(self, charger: Charger) -> None:
         """A forgetful station is a good one again once its defaults are installed and have settled."""
@@ -127,23 +134,41 @@ class Watch:
         self._agenda.after(METER_S, lambda: self._meter(charger))
         if not world.is_connected(charger.station_id):
             return
-        specs = [world.books.evses[each] for each in world.evse_ids(charger.station_id)]
-        possible_w = self._in_force(specs, set()) if charger.surprise is not None else None
-        if possible_w is None or not any(spec.is_verified for spec in specs):
+        specs = {each: world.books.evses[each] for each in world.evse_ids(charger.station_id)}
+        possible_w = self._in_force(tuple(specs.values()), set())
+        now = self._agenda.now_at
+        for outlet in charger.outlets.values():
+            spec = specs[outlet.spec.evse_id]
+            power_w = outlet.power_w(self._agenda.now_s, charger.voltage_share)
+            seen = obedience.Sight(spec, possible_w[spec.evse_id], power_w, now)
+            judged = obedience.judge(seen, self._noted.get(spec.evse_id, obedience.BLANK), now)
+            self._noted[spec.evse_id] = judged.watch
+            if judged.is_above and spec.is_controllable:
+                self._disbelieve(charger, spec, is_obedient=not judged.is_disobeying)
+
+    def _disbelieve(self, charger: Charger, spec: EvseSpec, *, is_obedient: bool) -> None:
+        """It draws more than may be in force there: it counts at nameplate, and at the second time for good."""
+        if charger.surprise is None:
+            self._agenda.note("honest station accused", charger.station_id)
+        if is_obedient and not spec.is_verified:
             return
-        if any(
-            outlet.power_w(self._agenda.now_s, charger.voltage_share)
-            > ABOVE_SHARE * possible_w[outlet.spec.evse_id] + ABOVE_W
-            for outlet in charger.outlets.values()
-        ):
+        self._known(charger)
+        if not is_obedient:
             self._distrust(charger)
+            return
+        try:
+            self._world.books.set_proof([spec.evse_id], None)
+        except DatabaseGone:
+            return
+        self._agenda.note("power above what may be in force", charger.station_id)
+        self._world.ring_leader()
+        self._world.ring_station(charger.station_id)
 
     def _distrust(self, charger: Charger) -> None:
         try:
             self._world.books.set_proof(self._world.evse_ids(charger.station_id), None, is_obedient=False)
         except DatabaseGone:
             return
-        self._known(charger)
         self._agenda.note("disobedience found", charger.station_id)
         self._world.ring_leader()
         self._agenda.after(self._rng.uniform(*REPAIR_S), lambda: self._repair(charger))
