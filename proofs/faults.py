@@ -27,6 +27,7 @@ class Faults:
     surprises_per_h: float = 1.0
     load_steps_per_h: float = 20.0
     meter_faults_per_h: float = 1.0
+    meter_fault_most_s: float = 3000.0
     surprised_count: int = 1
     beyond_count: int = 0
     retarget_s: float = 360.0

@@ -16,7 +16,7 @@ from proofs.world import World
 METER_S = 9.0
 HOUR_S = 3600.0
 KEPT_S = 60.0
-FAULT_S = (60.0, 3000.0)
+FAULT_LEAST_S = 60.0
 NOISE_SHARE = 0.004
 NEWS_SHARE = 1.05
 FAULTS = ("silent", "frozen", "sign-flipped", "NaN")
@@ -47,7 +47,7 @@ class Meters:
     def _break(self) -> None:
         self._fault = self._rng.choice(FAULTS)
         self._agenda.note(f"meter {self._fault}")
-        self._agenda.after(self._rng.uniform(*FAULT_S), self._repair)
+        self._agenda.after(self._rng.uniform(FAULT_LEAST_S, self._world.faults.meter_fault_most_s), self._repair)
 
     def _repair(self) -> None:
         self._fault = ""

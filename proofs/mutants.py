@@ -255,7 +255,7 @@ class _Beginning:
 
 SURPRISES = replace(Faults(), surprises_per_h=4.0)
 SICK_PROCESSES = replace(NO_SURPRISES, pause_share=0.02, crash_share=0.01)
-SICK_METERS = replace(NO_SURPRISES, meter_faults_per_h=3.0, load_steps_per_h=60.0)
+SICK_METERS = replace(NO_SURPRISES, meter_faults_per_h=3.0, meter_fault_most_s=9000.0, load_steps_per_h=200.0)
 LATE_ANSWERS = replace(NO_SURPRISES, late_answer_share=0.2, slow_call_share=0.1)
 
 MUTANTS = (
