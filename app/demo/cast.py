@@ -1,5 +1,6 @@
 """Who plays: site, stations, drivers and access tokens are set up through the API, as an operator would."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 from app.domain.units import kw_from_w
 
 SITE_ID = "hitachi-demo"
+WHOLE_W = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,11 @@ async def post(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> di
 
 
 async def set_the_stage(client: httpx.AsyncClient, prepared: dict[str, Any], limit_w: float) -> Cast:
-    """Create the site with its limit and forecast, provision the stations, enrol the drivers with token and car."""
+    """Create the site with its limit and forecast, provision the stations, enrol the drivers with token and car.
+
+    `limit_w` is for the cars: what the building takes at most that day is reserved beside it.
+    """
+    reserve_w = math.ceil(max(prepared["sun"]["building_w"]) / WHOLE_W) * WHOLE_W
     await post(
         client,
         "/v1/sites",
@@ -38,7 +44,8 @@ async def set_the_stage(client: httpx.AsyncClient, prepared: dict[str, Any], lim
             "site_id": SITE_ID,
             "name": "Hitachi demo car park",
             "zone": prepared["zone"],
-            "limit_kw": kw_from_w(limit_w),
+            "limit_kw": kw_from_w(limit_w + reserve_w),
+            "reserve_kw": kw_from_w(reserve_w),
             "voltage_v": prepared["voltage_v"],
         },
     )

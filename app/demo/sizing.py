@@ -21,16 +21,25 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
     """Return the site limit of a day that was prepared: whole kW, at most half of the summed nameplates.
 
     Below that it is what charging on sun alone would exceed for half an hour, so that it binds; but never less than a
-    quarter above the least limit under which every car can still be filled.
+    quarter above the least limit under which every car can still be filled. What one surprised station could draw comes
+    on top; a park of two or three stations needs more than half for that and all safe currents.
     """
+    stations = prepared["stations"]
     nameplates_w = sum(_nameplates_w(prepared))
     starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
     cars = _cars(prepared)
     surplus_w = surplus_by_step(prepared, starts_at, ends_at)
     least_w = least_limit_w(cars, starts_at=starts_at, step=FORESIGHT_STEP, steps=len(surplus_w))
     busy_w = BINDING_SHARE * busiest_w(cars, surplus_w, starts_at)
-    wanted_w = max(HEADROOM_RATIO * least_w, busy_w, WHOLE_W)
-    return float(min(nameplates_w / 2, wanted_w) // WHOLE_W * WHOLE_W)
+    safe_w = SAFE_CURRENT_A * prepared["voltage_v"] * len(stations)
+    wanted_w = max(HEADROOM_RATIO * least_w, busy_w) + _surprise_w(prepared)
+    least_useful_w = safe_w + WHOLE_W + _surprise_w(prepared)
+    return float(max(least_useful_w, min(nameplates_w / 2, wanted_w)) // WHOLE_W * WHOLE_W)
+
+
+def _surprise_w(prepared: dict[str, Any]) -> float:
+    """Return what one station could draw beyond its safe power: the site keeps that free for its surprise."""
+    return max(_nameplates_w(prepared)) - SAFE_CURRENT_A * prepared["voltage_v"]
 
 
 def _nameplates_w(prepared: dict[str, Any]) -> list[float]:
@@ -50,19 +59,22 @@ def reserve_cost_share(prepared: dict[str, Any], limit_w: float) -> float:
 
     Empty EVSEs keep their safe power, reserved for a car that comes while nobody steers; one station may forget its
     limit at any time; and a tenth of the rest is taken to be settling. Perfect foresight needs neither: it knows who
-    comes, and cars obey at once.
+    comes, and cars obey at once. Where not every car can be filled that way, all of it is.
     """
     starts_at, ends_at = datetime.fromisoformat(prepared["starts_at"]), datetime.fromisoformat(prepared["ends_at"])
     cars, surplus_w = _cars(prepared), surplus_by_step(prepared, starts_at, ends_at)
     safe_w = SAFE_CURRENT_A * prepared["voltage_v"]
-    surprise_w = max(_nameplates_w(prepared)) - safe_w
+    surprise_w = _surprise_w(prepared)
     rooms_w = []
     for number in range(len(surplus_w)):
         at = starts_at + number * FORESIGHT_STEP
         here_count = sum(car.arrives_at <= at < car.leaves_at for car in cars)
         rooms_w.append(SETTLED_SHARE * (limit_w - surprise_w) - safe_w * (len(prepared["stations"]) - here_count))
     free = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=limit_w)
-    safe = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=rooms_w)
+    try:
+        safe = perfect_foresight(cars, surplus_w, starts_at=starts_at, step=FORESIGHT_STEP, limit_w=rooms_w)
+    except RuntimeError:
+        return 1.0
     return 1 - (safe.solar_wh / safe.delivered_wh) / (free.solar_wh / free.delivered_wh)
 
 

@@ -18,6 +18,7 @@ from app.scheduling.feeders import Loads, RowKey
 
 STALE = timedelta(seconds=10)
 STEADY = timedelta(seconds=30)
+REMEMBERED = timedelta(minutes=15)
 MEAN_OVER = timedelta(seconds=10)
 FROZEN_COUNT = 6
 NOISE_SHARE = 0.01
@@ -81,7 +82,8 @@ def bounds(site: SiteSpec, readings: Sequence[MeterReading], now: datetime, *, r
     """Return what uncontrolled load is counted with now; `readings` at least those of the last 40 s.
 
     `refused` says what was wrong with a reading that could not be meant, in the last 10 s: then nothing is believed
-    that would count less than the reserve. What is measured above the reserve counts in any case.
+    that would count less than the reserve. What was measured above the reserve counts in any case, and for 15 minutes
+    if nothing else is heard: a reserve that was too small a minute ago is no refuge.
     """
     readings = sorted(readings, key=lambda each: each.heard_at)
     rows = tuple(_rows(site))
@@ -92,7 +94,7 @@ def bounds(site: SiteSpec, readings: Sequence[MeterReading], now: datetime, *, r
         samples = _samples(row.key, readings)
         reason = trouble(samples, now, noise=NOISE_SHARE * row.reserve, most=ABSURD_FACTOR * row.rating)
         is_believed = reason is None and refused is None
-        heard = _heard(samples, now, ABSURD_FACTOR * row.rating)
+        heard = _heard(samples, now, ABSURD_FACTOR * row.rating, REMEMBERED)
         loads[row.key] = _counted(row, peak_of(samples) if is_believed else None, heard)
         if heard is not None and heard > row.reserve:
             exceeded[row.key] = heard - row.reserve
@@ -181,9 +183,9 @@ def peak_of(samples: Sequence[Sample]) -> Amount:
     return max(value for _, value in recent_of(samples))
 
 
-def _heard(samples: Sequence[Sample], now: datetime, most: Amount) -> Amount | None:
-    """Return the newest value while it is fresh and possible, whatever else is wrong with its meter."""
-    if not samples or now - samples[-1][0] > STALE or not -most <= samples[-1][1] <= most:
+def _heard(samples: Sequence[Sample], now: datetime, most: Amount, within: timedelta = STALE) -> Amount | None:
+    """Return the newest value while it is young and possible, whatever else is wrong with its meter."""
+    if not samples or now - samples[-1][0] > within or not -most <= samples[-1][1] <= most:
         return None
     return samples[-1][1]
 
