@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import orjson
 
 from app.runtime.embedded_postgres import DATABASE, PASSWORD_FILE, ROLE
 from app.runtime.postgres_process import server_pids
@@ -22,6 +22,7 @@ READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.05
 PORT_LINE = 3
+EVENT = re.compile(r"\blevel=(\w+) event=(\w+)")
 UNWANTED = {"PYTHONDONTWRITEBYTECODE"}  # compiling everything at each start is no installation's way
 
 
@@ -124,12 +125,7 @@ class Controller:
 
     def logged(self) -> Counter[str]:
         """Return how often it logged what, at warning or above."""
-        counts: Counter[str] = Counter()
-        for line in self._log.read_bytes().splitlines():
-            with suppress(ValueError):
-                entry = orjson.loads(line)
-                counts[f"{entry.get('level')} {entry.get('event')}"] += 1
-        return counts
+        return events_of(self._log.read_text(errors="replace"))
 
     def last_lines(self) -> str:
         """Return the end of its log."""
@@ -143,3 +139,8 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+def events_of(log: str) -> Counter[str]:
+    """Return how often each event stands in a log (logfmt), with its level."""
+    return Counter(f"{level} {event}" for level, event in EVENT.findall(log))

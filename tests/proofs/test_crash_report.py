@@ -1,5 +1,6 @@
 import pytest
 
+from proofs.crash.controller import events_of
 from proofs.crash.report import wrong_with
 
 PERFECT = {
@@ -28,3 +29,8 @@ def test_a_perfect_run_has_nothing_wrong():
 )
 def test_a_violation_and_a_run_that_proves_nothing_are_wrong(change, word):
     assert any(word in line for line in wrong_with(PERFECT | change))
+
+
+def test_what_the_controller_logged_is_counted_by_event():
+    line = "timestamp=2026-11-24T13:00:00Z level=warning event=limit_unknown station_id=A order_no=7\n"
+    assert events_of(2 * line + "Traceback\n") == {"warning limit_unknown": 2}
