@@ -38,6 +38,7 @@ REACH = timedelta(hours=2)
 HISTORY = timedelta(days=MOST_DAYS_COUNT + 30)
 LATE_SLOTS = SLOTS_PER_DAY
 YOUNG_DAYS_COUNT = 7
+TRUSTED_DAYS_COUNT = 10
 MOST_FORECASTS_COUNT = 50
 NEIGHBOURS_COUNT = 2
 
@@ -141,9 +142,13 @@ async def _is_told(tx: Tx, site_id: str) -> bool:
 
 
 def clear_sky_of(pv: Series, panels: Panels | None, until: int) -> Series:
-    """Return the clear sky of a history and on to `until`: pvlib's where the panels are known, else the learnt one."""
+    """Return the clear sky of a history and on to `until`: the learnt one; before 10 days pvlib's, of known panels.
+
+    On recorded suns the learnt one errs less than the modelled one of the true panels: it knows shades, soiling and the
+    inverter, and follows the seasons.
+    """
     first = pv.first if len(pv.powers_w) else until - AHEAD_COUNT - NEIGHBOURS_COUNT
-    if panels is not None:
+    if panels is not None and pv.measured_days_count() < TRUSTED_DAYS_COUNT:
         return clear_sky_w(panels, first, until)
     is_young = pv.measured_days_count() < YOUNG_DAYS_COUNT
     return envelope_w(pv, first, until, 1 if is_young else BEHIND_DAYS_COUNT)
@@ -158,7 +163,7 @@ def told(question: Question, learnt: LearntSun | None) -> tuple[Answer | None, L
     if question.panels is None and pv.measured_days_count() < LEAST_SUN_DAYS_COUNT:
         return None, learnt
     clear = clear_sky_of(pv, question.panels, question.issue + AHEAD_COUNT + NEIGHBOURS_COUNT)
-    capacity_w = max(pv.highest_w(), 0.0 if question.panels is None else clear.highest_w())
+    capacity_w = max(pv.highest_w(), clear.highest_w())
     if capacity_w <= 0:
         return None, learnt
     is_due = learnt is None or question.issue - learnt.learnt_until >= SLOTS_PER_DAY

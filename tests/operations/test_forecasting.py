@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import numpy as np
 import pytest
-from rows import add_site
+from rows import MORNING, add_site
 from sqlalchemy import insert, select
 
 from app.domain.errors import Invalid, NotFound
@@ -106,6 +106,20 @@ async def test_nothing_is_issued_where_nothing_is_known(transactions):
     async with transactions() as tx:
         await add_readings(tx, 2)
     assert await issue(transactions) is None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pvlib's own, of pandas
+@pytest.mark.parametrize(("days", "method"), [(0, "persistence"), (5, "climatology")])
+async def test_a_young_site_whose_panels_are_known_has_a_forecast_from_their_clear_sky(transactions, days, method):
+    async with transactions() as tx:
+        await add_site(tx, latitude_deg=35.68, longitude_deg=139.77, pv_peak_w=10_000.0)
+        if days:
+            await add_readings(tx, days)
+    row = await issue(transactions)
+    assert row.method == method
+    assert max(row.pv_w) > 2000.0
+    night = slot_number(MORNING + timedelta(hours=8)) - slot_number(row.starts_at)  # midnight in Tokyo
+    assert row.pv_w[night] == 0.0
 
 
 async def test_a_site_without_sun_gets_no_forecast_however_long_it_is_measured(transactions):

@@ -16,7 +16,7 @@ def day_w(month: int, **changes) -> np.ndarray:
     return clear_sky_w(Panels(**TOKYO | changes), first, first + 96).powers_w
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pvlib's own, of pandas
 def test_a_clear_day_is_dark_at_night_and_brightest_around_noon():
     june_w = day_w(6)
     assert june_w[:16].max() == june_w[80:].max() == 0.0
