@@ -39,7 +39,7 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
 
 def _surprise_w(prepared: dict[str, Any]) -> float:
     """Return what one station could draw beyond its safe power: the site keeps that free for its surprise."""
-    return max(_nameplates_w(prepared)) - SAFE_CURRENT_A * prepared["voltage_v"]
+    return float(max(_nameplates_w(prepared)) - SAFE_CURRENT_A * prepared["voltage_v"])
 
 
 def _nameplates_w(prepared: dict[str, Any]) -> list[float]:
