@@ -7,7 +7,7 @@ from datetime import datetime
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec
 from app.operations import measuring
-from app.operations.obedience import why_steerless
+from app.operations.obedience import doubted, why_steerless
 from app.operations.transaction import Tx
 from app.scheduling.burdens import Burden, burdens, place_of, why_resting_unsafe
 from app.scheduling.demand_guard import cars_of
@@ -20,6 +20,8 @@ from app.store.plan import desired_limits, open_limits
 from app.store.site import lock_site
 from app.store.specs import entry_of, read_site, site_spec
 from app.store.station import EvseRow, StationRow
+
+TOO_HIGH = "it drew more than may be in force; the next value of its meter decides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
         raise NotFound(f"there is no site {site_id}")
     await lock_site(tx.session, site_id)
     row, pairs = await read_site(tx.session, site_id)
-    site, evses = site_spec(row, await feeders_of(tx.session, site_id)), [spec for _, spec in pairs]
+    site = site_spec(row, await feeders_of(tx.session, site_id))
+    evses = await doubted(tx, site_id, [spec for _, spec in pairs])
     entries = [entry_of(each) for each in await open_limits(tx.session, site_id)]
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     in_force_w = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
@@ -84,7 +87,8 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
         for each in rows
         if each.missing_resting
     ]
-    odd = [(evse, spec) for evse, spec in pairs if not (spec.is_verified and spec.is_controllable)]
+    told = [(evse, spec) for (evse, _), spec in zip(pairs, evses, strict=True)]
+    odd = [(evse, spec) for evse, spec in told if not (spec.is_verified and spec.is_controllable)]
     stations = await station_queries.stations_among(tx.session, {evse.station_id for evse, _ in odd})
     doubtful = [_doubt(evse, spec, stations[evse.station_id]) for evse, spec in odd]
     return LimitReport(
@@ -113,5 +117,7 @@ def _doubt(evse: EvseRow, spec: EvseSpec, station: StationRow) -> DoubtfulEvse:
         uncontrollable_for = why_steerless(station)
     unproven_for = ""
     if not spec.is_verified:
-        unproven_for = evse.unproven_for or uncontrollable_for or "its default profile was not read back yet"
+        is_proven = evse.default_verified_at is not None
+        why = TOO_HIGH if is_proven else "its default profile was not read back yet"
+        unproven_for = evse.unproven_for or uncontrollable_for or why
     return DoubtfulEvse(evse.station_id, evse.evse_number, evse.feeder_id, unproven_for, uncontrollable_for)

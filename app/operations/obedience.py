@@ -77,6 +77,13 @@ async def watch(
     return Watched(specs, judgements)
 
 
+async def doubted(tx: Tx, site_id: str, evses: Sequence[EvseSpec]) -> list[EvseSpec]:
+    """Return a site's EVSEs as the limit loop's last cycle counted them: those that drew too much as unproven."""
+    noted = await watches.watches_of(tx.session, site_id)
+    above = {evse_id for evse_id, note in noted.items() if note.above_at is not None}
+    return [replace(spec, is_verified=False) if spec.evse_id in above else spec for spec in evses]
+
+
 def _sight(row: EvseRow, spec: EvseSpec, entries: Sequence[LimitEntry], now: datetime) -> Sight:
     """Return an EVSE as it is seen; what may be in force is not reckoned yet."""
     accepted = [entry for entry in entries if entry.accepted_at is not None]

@@ -18,7 +18,7 @@ from app.bus.subjects import site_changed, site_limits, station_onboarding, stat
 from app.domain.capabilities import Capabilities
 from app.domain.commands import RateUnit
 from app.domain.errors import NotFound
-from app.operations import device_model
+from app.operations import device_model, proofs
 from app.operations.hearing import clean
 from app.operations.standing import Standing
 from app.operations.transaction import Tx
@@ -91,12 +91,6 @@ async def get(tx: Tx, station_id: str) -> Onboarding:
         started_at=row.started_at,
         ended_at=row.ended_at,
     )
-
-
-async def has_told_rate_units(tx: Tx, station_id: str) -> bool:
-    """Whether the station has said which units it takes limits in."""
-    row = await tx.session.get(OnboardingRow, station_id)
-    return row is not None and bool(row.capabilities.get("rate_units"))
 
 
 async def begin_again(tx: Tx, station_id: str) -> Onboarding:
@@ -182,15 +176,16 @@ async def finish(
     row.state = State.FAILED if is_failed else State.PARTLY if found else State.DONE
     row.ended_at = tx.now
     row.retry_at = tx.now + pause_after(row.attempt_count) if is_repeated else None
-    _use(tx, station, capabilities)
+    await _use(tx, station, capabilities)
 
 
-def _use(tx: Tx, station: StationRow, capabilities: Capabilities) -> None:
+async def _use(tx: Tx, station: StationRow, capabilities: Capabilities) -> None:
     """Spell limits in what the station takes, and give none above the safe current to one that holds no leases (R6)."""
     unit = capabilities.rate_unit(RateUnit(station.rate_unit))
     if (unit, capabilities.takes_leases) == (station.rate_unit, station.takes_leases):
         return
-    station.rate_unit, station.takes_leases = unit, capabilities.takes_leases
+    await proofs.spell(tx, station, unit)
+    station.takes_leases = capabilities.takes_leases
     for subject in (station_orders(station.station_id), site_limits(station.site_id), site_changed(station.site_id)):
         tx.ring(subject)
 

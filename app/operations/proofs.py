@@ -15,12 +15,12 @@ from app.bus.subjects import site_changed, site_limits
 from app.domain.commands import RateUnit
 from app.domain.errors import NotFound
 from app.domain.snapshot import EvseSpec
-from app.operations import onboarding
 from app.operations.transaction import Tx
 from app.scheduling.proving import DefaultDue, Proof, Verdict
 from app.store.base import stored_text
-from app.store.plan import covered_evses
-from app.store.site import SiteRow
+from app.store.device import OnboardingRow
+from app.store.plan import LimitRow, covered_evses, drop_untaken, respell_limits, stretch_leases
+from app.store.site import SiteRow, lock_site
 from app.store.specs import evse_spec
 from app.store.station import EvseRow, StationRow, lock_evses
 
@@ -47,11 +47,17 @@ async def due(tx: Tx, station_id: str) -> tuple[DefaultDue, ...]:
     if not rows:
         return ()
     covered = await covered_evses(tx.session, [row.evse_id for row in rows], tx.now)
-    is_told = await onboarding.has_told_rate_units(tx, station_id)
+    is_told = await _has_told_rate_units(tx, station_id)
     return tuple(
         _due(row, station, evse_spec(row, station, site), is_told=is_told, is_covered=row.evse_id in covered)
         for row in rows
     )
+
+
+async def _has_told_rate_units(tx: Tx, station_id: str) -> bool:
+    """Whether the station has said which units it takes limits in."""
+    row = await tx.session.get(OnboardingRow, station_id)
+    return row is not None and bool(row.capabilities.get("rate_units"))
 
 
 def _due(row: EvseRow, station: StationRow, spec: EvseSpec, *, is_told: bool, is_covered: bool) -> DefaultDue:
@@ -69,11 +75,11 @@ def _due(row: EvseRow, station: StationRow, spec: EvseSpec, *, is_told: bool, is
 async def record(tx: Tx, station_id: str, evse_number: int, proof: Proof) -> None:
     """Keep how the proof of an EVSE's default ended; raises NotFound."""
     site, station = await place(tx, station_id)
+    if proof.verdict is not Verdict.UNPROVEN:
+        await spell(tx, station, proof.rate_unit)
     evse = (await lock_evses(tx.session, station_id)).get(evse_number)
     if evse is None:
         raise NotFound("the station has no such EVSE", field="evse_number")
-    if proof.verdict is not Verdict.UNPROVEN:
-        station.rate_unit = proof.rate_unit
     if proof.is_forgotten:
         surprise(evse, FORGOTTEN, tx.now)
     is_proven = proof.verdict is Verdict.PROVEN
@@ -127,11 +133,34 @@ def made_for(station: StationRow, spec: EvseSpec) -> str:
 
 
 async def note_slack(tx: Tx, station_id: str, slack: timedelta) -> None:
-    """Keep how much later than meant the station's leases may end (rule R6); raises NotFound."""
+    """Keep how much later than meant the station's leases may end (rule R6), also those that run; raises NotFound."""
     _, station = await place(tx, station_id)
+    await lock_site(tx.session, station.site_id)  # no cycle closes a lease that it still sees end sooner
     station.lease_slack = slack
+    await stretch_leases(tx.session, station_id, slack)
     tx.ring(site_limits(station.site_id))
     tx.ring(site_changed(station.site_id))
+
+
+async def spell(tx: Tx, station: StationRow, unit: RateUnit) -> None:
+    """Spell the station's limits in this unit from now on.
+
+    Where it was another one, defaults are proven anew, what no socket has taken is dropped, and what was sent in W
+    counts as it may flow: in the fewest phases at the lowest voltage, which its limits in A are not reckoned with.
+    """
+    if station.rate_unit == unit:
+        return
+    await lock_site(tx.session, station.site_id)
+    site = await tx.session.get_one(SiteRow, station.site_id)
+    station.rate_unit = unit
+    for evse in (await lock_evses(tx.session, station.station_id)).values():
+        unprove(evse)
+        await drop_untaken(tx.session, LimitRow.evse_id == evse.evse_id, tx.now)
+        if unit is RateUnit.A:
+            spec = evse_spec(evse, station, site)
+            factor = spec.phase_count / (site.low_voltage_share * spec.least_phase_count)
+            await respell_limits(tx.session, evse.evse_id, factor, spec.nameplate_w)
+    await tx.session.flush()
 
 
 async def rate_unit(tx: Tx, station_id: str) -> RateUnit:

@@ -13,7 +13,7 @@ from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Outcome
 from app.domain.errors import CommandRefused, NotFound
 from app.domain.raw import Effect, Impact, LimitChange
-from app.operations import limits, measuring, proofs
+from app.operations import limits, measuring, obedience, proofs
 from app.operations.leadership import term_of
 from app.operations.transaction import Tx
 from app.scheduling.feeders import grid_of
@@ -75,7 +75,7 @@ async def check(tx: Tx, station: StationRow, changes: Sequence[LimitChange]) -> 
     rises.
     """
     site_row, pairs = await read_site(tx.session, station.site_id)
-    evses = [spec for _, spec in pairs]
+    evses = await obedience.doubted(tx, station.site_id, [spec for _, spec in pairs])
     entries = [entry_of(row) for row in await open_limits(tx.session, station.site_id)]
     site = site_spec(site_row, await feeders_of(tx.session, station.site_id))
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)

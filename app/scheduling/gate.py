@@ -69,15 +69,15 @@ def judge(
         touched = [evse for evse in evses if evse.station_id == station_id and _touches(change, evse)]
         if not touched:
             return Barred(f"the station has no EVSE {change.evse_number}")
-        widened |= {evse.evse_id for evse in touched if _may_widen(change, evse)}
+        widened |= {evse.evse_id for evse in touched if _may_widen(change, evse, site)}
         if change.kind is not ChangeKind.SESSION:
             unproven |= {evse.evse_id for evse in touched}
             after |= {evse.evse_id: evse.nameplate_w for evse in touched}
         elif _is_ours_to_replace(change, touched, busy):
             (evse,) = touched
-            entries[evse.evse_id] = max(entries.get(evse.evse_id, 0.0), change_w(change, evse))
+            entries[evse.evse_id] = max(entries.get(evse.evse_id, 0.0), counted_w(change, evse, site))
             after[evse.evse_id] = max(after[evse.evse_id], entries[evse.evse_id])
-        elif reason := _why_unsafe(change, touched):
+        elif reason := _why_unsafe(change, touched, site):
             return Barred(reason)
     if missing := _missing_w(site, grid, before, after, widened):
         row = max(missing, key=lambda each: missing[each])
@@ -85,9 +85,9 @@ def judge(
     return Let(tuple(Entry(*each) for each in sorted(entries.items())), tuple(sorted(unproven)))
 
 
-def _may_widen(change: LimitChange, evse: EvseSpec) -> bool:
+def _may_widen(change: LimitChange, evse: EvseSpec, site: SiteSpec) -> bool:
     """Whether the EVSE may draw more than its safe power with it, whatever it is counted with already."""
-    return change.kind is ChangeKind.CLEARED or change_w(change, evse) > evse.safe_power_w + ROUNDING_W
+    return change.kind is ChangeKind.CLEARED or counted_w(change, evse, site) > evse.safe_power_w + ROUNDING_W
 
 
 def _missing_w(
@@ -129,6 +129,17 @@ def change_w(change: LimitChange, evse: EvseSpec) -> float:
     return min(allowed_w, evse.nameplate_w)
 
 
+def counted_w(change: LimitChange, evse: EvseSpec, site: SiteSpec) -> float:
+    """Return what a change counts with in the ledger, where an EVSE of limits in A loads conductors by its W.
+
+    A limit in W may all flow in the fewest phases at the lowest voltage, whatever our own limits are spelled in.
+    """
+    allowed_w = change_w(change, evse)
+    if change.unit is RateUnit.A or evse.rate_unit is RateUnit.W or evse.feeder_id is None:
+        return allowed_w
+    return min(evse.nameplate_w, allowed_w * evse.phase_count / (site.low_voltage_share * evse.least_phase_count))
+
+
 def _touches(change: LimitChange, evse: EvseSpec) -> bool:
     return not change.evse_number or change.evse_number == evse.evse_number
 
@@ -137,7 +148,7 @@ def _is_ours_to_replace(change: LimitChange, touched: Sequence[EvseSpec], busy: 
     return bool(change.evse_number) and change.is_replaceable and touched[0].evse_id in busy
 
 
-def _why_unsafe(change: LimitChange, touched: Sequence[EvseSpec]) -> str:
+def _why_unsafe(change: LimitChange, touched: Sequence[EvseSpec], site: SiteSpec) -> str:
     """Say why a session's profile that no lease of ours would replace may not be set; empty: it may."""
     for evse in touched:
         if not evse.is_verified:
@@ -145,7 +156,7 @@ def _why_unsafe(change: LimitChange, touched: Sequence[EvseSpec]) -> str:
                 f"the default of EVSE {evse.evse_number} is not proven, and the profile would hide what is in force;"
                 " wait until the station is verified"
             )
-        if change_w(change, evse) > evse.safe_power_w + ROUNDING_W:
+        if counted_w(change, evse, site) > evse.safe_power_w + ROUNDING_W:
             return (
                 f"no lease would replace it at EVSE {evse.evse_number} (other stack level, or no running session), so"
                 f" it may allow at most the safe {evse.safe_power_w / 1000:.2f} kW"

@@ -20,7 +20,7 @@ STALE = timedelta(seconds=10)
 STEADY = timedelta(seconds=30)
 REMEMBERED = timedelta(minutes=15)
 MEAN_OVER = timedelta(seconds=10)
-FROZEN_COUNT = 6
+FROZEN_COUNT = 4  # as many as STEADY has at the slowest pace that is not sparse
 NOISE_SHARE = 0.01
 ABSURD_FACTOR = 20.0
 REFUSED = "site reading"
@@ -124,8 +124,8 @@ def trouble(samples: Sequence[Sample], now: datetime, *, noise: Amount = 0.0, mo
     """Return why a load's meter cannot be relied on, None: it can.
 
     `stale`: nothing for 10 s. Of the last STEADY: `nan`: a value is no finite number. `absurd`: one is beyond `most`.
-    `sign-flipped`: one is negative by more than `noise`. `sparse`: there is a gap of more than 10 s. `frozen`: six or
-    more values are one and the same, and not 0.
+    `sign-flipped`: one is negative by more than `noise`. `sparse`: there is a gap of more than 10 s. `frozen`: all
+    values, four or more, are one and the same, and not 0.
     """
     if not samples or now - samples[-1][0] > STALE:
         return "stale"

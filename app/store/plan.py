@@ -17,11 +17,13 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -190,6 +192,25 @@ async def end_leases(session: AsyncSession, session_id: uuid.UUID, now: datetime
     await session.execute(in_force.values(ends_at=now, lease_ends_at=now))
     latest_at = now + LONGEST_ON_THE_WAY
     await session.execute(running.where(LimitRow.ends_at > latest_at).values(ends_at=latest_at))
+
+
+async def stretch_leases(session: AsyncSession, station_id: str, slack: timedelta) -> None:
+    """Count the station's leases for as long as its clock may hold them, now that this is later than was known.
+
+    Not those whose session is over: they ended with it.
+    """
+    evse_ids = select(EvseRow.evse_id).where(EvseRow.station_id == station_id)
+    running = update(LimitRow).where(LimitRow.evse_id.in_(evse_ids), ~LimitRow.is_closed)
+    latest_at = LimitRow.lease_ends_at + literal(slack, INTERVAL())
+    late = running.where(LimitRow.lease_ends_at < LimitRow.ends_at, latest_at > LimitRow.ends_at)
+    await session.execute(late.values(ends_at=latest_at), execution_options={"synchronize_session": False})
+
+
+async def respell_limits(session: AsyncSession, evse_id: int, factor: float, most_w: float) -> None:
+    """Count the EVSE's open limits with so many times their power, at most `most_w`."""
+    open_ones = update(LimitRow).where(LimitRow.evse_id == evse_id, ~LimitRow.is_closed)
+    more = open_ones.values(power_w=func.least(LimitRow.power_w * factor, most_w))
+    await session.execute(more, execution_options={"synchronize_session": False})
 
 
 async def forget_desired(session: AsyncSession, session_id: uuid.UUID) -> None:

@@ -9,9 +9,10 @@ from sqlalchemy import select, update
 
 from app.bus.subjects import site_limits, station_orders
 from app.domain.commands import Accepted, RateUnit, StartSession, StopSession, Trigger
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import CommandRefused, Invalid, NotFound
 from app.domain.facts import Metered, Sample, SessionEnded, SessionStarted, StationBooted
-from app.operations import limits, obedience, proofs
+from app.domain.raw import ChangeKind, Effect, Impact, LimitChange
+from app.operations import limit_report, limits, obedience, proofs, raw_door
 from app.operations.station_facts import record_facts
 from app.scheduling.proving import Proof, Verdict
 from app.store.electrical import AlarmRow
@@ -119,6 +120,26 @@ async def test_a_station_that_draws_too_much_is_counted_at_nameplate_at_once_and
     assert await park.limit_w("honest") == 3600.0
     assert ("surprised", "liar/1") in await park.alarms()
     assert (await park.evse("liar")).distrusted_at is None
+
+
+async def test_the_report_and_the_raw_door_count_a_station_that_drew_too_much_as_the_limit_loop_does(
+    park, transactions
+):
+    await park.arrive(liar=2000.0, honest=3600.0)
+    await park.cycle()
+    await park.run(30, liar=2000.0, honest=3600.0)
+    park.clock.advance(seconds=1)
+    await park.meter("liar", 6400.0)
+    await park.cycle()
+    async with transactions() as tx:
+        found = await limit_report.report(tx, "north")
+        assert found.rows[0].in_force == 10_000.0
+        (doubt,) = found.doubtful
+        assert (doubt.station_id, doubt.unproven_for) == ("liar", limit_report.TOO_HIGH)
+        change = LimitChange(ChangeKind.SESSION, 1, 20.0, is_replaceable=True)
+        with pytest.raises(CommandRefused) as refused:
+            await raw_door.enter(tx, "honest", Impact(Effect.LIMITS, changes=(change,)))
+        assert refused.value.missing_w == pytest.approx(400.0)
 
 
 async def test_the_second_such_value_is_disobedience_and_containment_is_told_with_its_duration(park):
@@ -336,3 +357,50 @@ async def test_a_slow_clock_lengthens_what_the_ledger_counts(park, transactions)
     async with transactions() as tx:
         (row,) = (await tx.session.scalars(select(LimitRow))).all()
         assert row.ends_at - row.lease_ends_at == timedelta(minutes=2)
+
+
+async def test_a_clock_that_turns_out_slow_lengthens_the_leases_that_run_already_but_none_that_ended_r6(
+    park, transactions
+):
+    await park.arrive(cp1=6400.0, cp2=2000.0)
+    await park.cycle()
+    async with transactions() as tx:
+        await record_facts(tx, "cp2", [SessionEnded(1, tx.now, tx.now, "tx-cp2", 10.0, "stop")])
+        for station_id in ("cp1", "cp2"):
+            await proofs.note_slack(tx, station_id, timedelta(minutes=4))
+    async with transactions() as tx:
+        runs, over = (await tx.session.scalars(select(LimitRow).order_by(LimitRow.evse_id))).all()
+        assert runs.ends_at - runs.lease_ends_at == timedelta(minutes=4)
+        assert over.ends_at == tx.now
+        await proofs.note_slack(tx, "cp1", timedelta(seconds=30))
+    async with transactions() as tx:
+        runs = (await tx.session.scalars(select(LimitRow).order_by(LimitRow.evse_id))).first()
+        assert runs.ends_at - runs.lease_ends_at == timedelta(minutes=4)
+
+
+async def test_limits_sent_in_w_count_as_they_may_flow_once_the_station_takes_a(park, transactions):
+    await park.arrive(cp1=4500.0)
+    async with transactions() as tx:
+        await tx.session.execute(update(StationRow).values(rate_unit="W"))
+    await park.cycle()
+    async with transactions() as tx:
+        await proofs.record(tx, "cp1", 1, PROVEN)
+    async with transactions() as tx:
+        (sent,) = (await tx.session.scalars(select(LimitRow))).all()
+        assert (sent.power_w, sent.is_closed) == (pytest.approx(5000.0), False)  # 25 A at 180 V
+    park.clock.advance(seconds=13)
+    await park.cycle()
+    assert await park.limit_w("cp1") == 4500.0
+
+
+async def test_another_unit_has_all_defaults_of_the_station_proven_anew_and_drops_what_was_not_sent(park, transactions):
+    await park.arrive(cp1=4500.0)
+    async with transactions() as tx:
+        await limits.allocate_site(tx, "north")
+    async with transactions() as tx:
+        station = await tx.session.get_one(StationRow, "cp1")
+        await proofs.spell(tx, station, RateUnit.W)
+    async with transactions() as tx:
+        assert [each.evse_number for each in await proofs.due(tx, "cp1")] == [1]
+        (order,) = (await tx.session.scalars(select(LimitRow))).all()
+        assert (order.outcome, order.is_closed) == ("unsent", True)

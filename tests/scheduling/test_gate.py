@@ -15,7 +15,7 @@ from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.wiring import Conductor, Feeder, FeederKind, Wiring
 from app.scheduling.allocation import Target, allocate
 from app.scheduling.feeders import grid_of
-from app.scheduling.gate import Barred, Entry, Let, change_w, judge
+from app.scheduling.gate import Barred, Entry, Let, change_w, counted_w, judge
 
 NAMEPLATE_W, SAFE_W, W_PER_A = 6000.0, 1200.0, 200.0
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -361,13 +361,22 @@ def test_an_evse_of_unknown_wiring_needs_the_room_in_every_conductor():
     assert verdict.row == ("f2", Conductor.L1)  # of L1 and L3, where EVSE 3 holds 20 A
 
 
-def test_a_limit_in_w_needs_the_room_of_its_current_at_the_lowest_voltage():
-    evses = (replace(WIRED[0], rate_unit=RateUnit.W), *WIRED[1:])
+@pytest.mark.parametrize("unit", RateUnit)
+def test_a_limit_in_w_needs_the_room_of_its_current_at_the_lowest_voltage_whatever_ours_are_in(unit):
+    evses = (replace(WIRED[0], rate_unit=unit), *WIRED[1:])
+    assert isinstance(judged_in_tree(session(24.0)), Let)  # in A
     watts = replace(session(4800.0), unit=RateUnit.W)
-    assert isinstance(judged_in_tree(watts), Let)
     verdict = judged_in_tree(watts, evses=evses)  # 26.7 A
     assert isinstance(verdict, Barred)
     assert verdict.missing_w == pytest.approx((4800.0 / 180.0 - 24.0) * 200.0)
+
+
+def test_a_limit_in_w_at_three_phases_may_all_flow_in_one():
+    three = replace(WIRED[0], nameplate_w=18_000.0, w_per_a=600.0, phase_count=3, wiring=Wiring.L1_L2_L3)
+    watts = replace(session(3600.0), unit=RateUnit.W)
+    assert counted_w(watts, three, site(1e6)) == pytest.approx(3600.0 * 3 / 0.9)  # 20 A
+    assert counted_w(session(6.0), three, site(1e6)) == 3600.0
+    assert counted_w(watts, replace(three, rate_unit=RateUnit.W), site(1e6)) == 3600.0
 
 
 def test_the_room_for_surprised_stations_is_not_given_away():

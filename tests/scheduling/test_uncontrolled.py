@@ -67,6 +67,7 @@ BROKEN = {
     "with a gap": ([reading(ago_s, 20_000.0 + ago_s) for ago_s in (45, 40, 35, 30, 15, 10, 5, 0)], "sparse"),
     "just begun": (steady(span_s=20), "sparse"),
     "stuck": ([reading(ago_s, 20_000.0) for ago_s in range(40, -1, -5)], "frozen"),
+    "stuck at a slow pace": ([reading(ago_s, 20_000.0) for ago_s in range(40, -1, -10)], "frozen"),
     "not a number": ([*steady()[:-2], reading(5, math.nan), reading(0, 20_000.0)], "nan"),
     "infinite": ([*steady()[:-1], reading(0, math.inf)], "nan"),
     "the wrong way round": ([*steady()[:-1], reading(0, -20_000.0)], "sign-flipped"),
