@@ -25,6 +25,7 @@ from app.operations.numbers import remote_start_id
 from app.operations.proofs import BOOTED
 from app.operations.transaction import Tx
 from app.scheduling import obedience
+from app.scheduling.lateness import is_usable
 from app.scheduling.ledger import possible_w
 from app.scheduling.obedience import BLANK, Ignored, Judgement, Sight, Step, Watch
 from app.scheduling.orders import ledger_of
@@ -223,8 +224,10 @@ async def tell(
             told["disobeys"][subject] = {"reason": row.distrusted_for}
         elif why := _why_unproven(row, steerless.get(row.station_id), tx.now):
             told["unproven"][subject] = {"reason": why}
-        if not spec.is_controllable and row.distrusted_at is None and _has_come(steerless[row.station_id]):
-            told["uncontrollable"][subject] = {"reason": why_steerless(steerless[row.station_id])}
+        if not spec.is_controllable and row.distrusted_at is None:
+            station = steerless[row.station_id]
+            if _has_come(station) and not is_steerable(station):
+                told["uncontrollable"][subject] = {"reason": why_steerless(station)}
         judged = watched.judgements.get(row.evse_id)
         if judged is not None and judged.watch.ignored is not None:
             told["ignores"][subject] = {"ignores": judged.watch.ignored, "step": judged.watch.step}
@@ -256,6 +259,11 @@ async def _steerless(tx: Tx, pairs: Sequence[tuple[EvseRow, EvseSpec]]) -> dict[
 def _has_come(station: StationRow) -> bool:
     """Whether the station was ever connected: before that nobody can know what it is able to do."""
     return station.connection_id is not None or station.last_seen_at is not None
+
+
+def is_steerable(station: StationRow) -> bool:
+    """Whether the station itself can be controlled (rule R6), whatever its EVSEs do."""
+    return station.takes_leases and is_usable(station.lease_slack)
 
 
 def why_steerless(station: StationRow) -> str:

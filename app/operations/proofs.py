@@ -69,6 +69,7 @@ def _due(row: EvseRow, station: StationRow, spec: EvseSpec, *, is_told: bool, is
         rate_unit=spec.rate_unit,
         is_unit_told=is_told,
         is_expected=row.verified_as == made_for(station, spec) and not is_covered,
+        is_covered=is_covered,
     )
 
 

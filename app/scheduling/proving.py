@@ -44,6 +44,7 @@ class DefaultDue:
 
     `rate_unit` is what its limits are in; `is_unit_told` whether the station itself has said so. `is_expected` says
     that this very default was proven before and should still be there, and that nothing hides it: it is read first.
+    `is_covered`: a session's limit may hide it, and only what comes behind a lease says something.
     """
 
     evse_number: int
@@ -53,6 +54,7 @@ class DefaultDue:
     rate_unit: RateUnit = RateUnit.A
     is_unit_told: bool = True
     is_expected: bool = False
+    is_covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +119,21 @@ def _why_unread(outcome: Outcome | None) -> str:
 
 
 def holds(due: DefaultDue, outcome: Outcome | None) -> bool:
-    """Whether what was read says that the EVSE gets its safe power at most, behind any lease."""
-    tail_w = read_w(due, outcome) if isinstance(outcome, Accepted) else None
-    return tail_w is not None and tail_w <= highest_w(due)
+    """Whether what was read says that the EVSE gets its safe power at most: at any time, or behind any lease."""
+    allowed_w = read_w(due, outcome) if isinstance(outcome, Accepted) else None
+    return allowed_w is not None and allowed_w <= highest_w(due)
 
 
 def read_w(due: DefaultDue, outcome: Accepted) -> float | None:
-    """Return in W what a composite schedule ends in, behind any lease; None where it cannot be read."""
+    """Return in W the highest that a composite schedule allows, or what it ends in, behind a lease that may run.
+
+    None where it cannot be read.
+    """
     periods, unit = outcome.detail.get("periods"), outcome.detail.get("unit")
     if not periods:
         return None
-    last = periods[-1][1]
-    return float(last) if unit == "W" else power_w(last, due.w_per_a, 1)
+    limit = periods[-1][1] if due.is_covered else max(period[1] for period in periods)
+    return float(limit) if unit == "W" else power_w(limit, due.w_per_a, 1)
 
 
 def highest_w(due: DefaultDue) -> float:

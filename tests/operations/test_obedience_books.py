@@ -215,6 +215,16 @@ async def test_an_operator_may_trust_a_station_again_and_its_default_is_proven_a
             await obedience.trust(tx, "ghost", None)
 
 
+async def test_trust_that_returns_is_not_told_as_a_clock_that_is_off(park):
+    await park.arrive(liar=2000.0)
+    await park.cycle()
+    await park.run(30, liar=2000.0)
+    await park.run(30, liar=6400.0)
+    await park.run(4300, step_s=100, liar=1150.0)
+    assert (await park.evse("liar")).distrusted_at is None
+    assert ("uncontrollable", "liar/1") not in {**await park.alarms(), **await park.alarms(ended=True)}
+
+
 async def test_metered_power_shows_a_default_that_cannot_be_read_back_r8(park, transactions):
     await park.arrive(mute=6400.0)
     async with transactions() as tx:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,7 +27,7 @@ KNOWN = DefaultDue(1, safe_power_w=1200.0, w_per_a=200.0, phase_count=1, is_expe
 
 
 def read(limit, unit="A"):
-    return Accepted({"unit": unit, "periods": [[0, 16.0], [600, limit]]})
+    return Accepted({"unit": unit, "periods": [[0, limit]]})
 
 
 def drive(steps, *answers):
@@ -86,15 +87,18 @@ def test_the_other_unit_is_tried_once_and_is_what_the_proof_says():
 
 
 @pytest.mark.parametrize(
-    ("detail", "power_w"),
+    ("detail", "tail_w", "most_w"),
     [
-        ({"unit": "A", "periods": [[0, 16.0], [600, 6.0]]}, 1200),
-        ({"unit": "W", "periods": [[0, 1150.0]]}, 1150),
-        ({}, None),
+        ({"unit": "A", "periods": [[0, 16.0], [600, 6.0]]}, 1200, 3200),
+        ({"unit": "A", "periods": [[0, 6.0], [300, 32.0], [900, 6.0]]}, 1200, 6400),
+        ({"unit": "W", "periods": [[0, 1150.0]]}, 1150, 1150),
+        ({}, None, None),
     ],
 )
-def test_the_tail_of_a_composite_schedule_is_what_holds_without_us(detail, power_w):
-    assert read_w(NEW, Accepted(detail)) == power_w
+def test_a_composite_schedule_holds_by_its_tail_behind_a_lease_and_by_its_highest_limit_else(detail, tail_w, most_w):
+    """A profile of somebody else's may allow more in a moment."""
+    assert read_w(replace(NEW, is_covered=True), Accepted(detail)) == tail_w
+    assert read_w(NEW, Accepted(detail)) == most_w
 
 
 def test_a_read_back_may_exceed_the_default_by_its_rounding_only():
