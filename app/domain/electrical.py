@@ -12,7 +12,8 @@ class EvsePlace:
     """Where an EVSE is wired and what it can draw: `max_current_a` on each of `phase_count` line conductors.
 
     `feeder_id` None: it hangs at the site itself. `min_current_a` None: the site's, which is for AC; a DC connector
-    (`is_dc`) names its own. `rate_unit` is what its limits are sent in, as far as its station has told.
+    (`is_dc`) names its own. `rate_unit` is what its limits are sent in, as far as its station has told; at a DC
+    connector they are in W, as A would be of its output, and it loads all its phases alike.
     """
 
     station_id: str
@@ -56,7 +57,8 @@ class SiteModel:
             is_online=True,
             feeder_id=place.feeder_id,
             wiring=place.wiring,
-            rate_unit=place.rate_unit,
+            rate_unit=RateUnit.W if place.is_dc else place.rate_unit,
+            least_phase_count=place.phase_count if place.is_dc else 1,
         )
 
 

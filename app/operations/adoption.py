@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.bus.subjects import site_changed, site_limits
+from app.domain.commands import RateUnit
 from app.domain.electrical import EvsePlace
 from app.domain.errors import Conflict, Invalid
 from app.operations.room import check, model_of, place_of_evse
@@ -53,6 +54,7 @@ async def adopt(
             key_hash=hashed,
             dialect=dialect,
             is_commissioned=is_commissioned,
+            rate_unit=(RateUnit.W if any(evse.is_dc for evse in evses) else RateUnit.A).value,
             expected_serial=expected_serial,
             created_at=tx.now,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.bus.subjects import site_changed, site_limits, station_orders
+from app.domain.commands import RateUnit
 from app.domain.electrical import EvsePlace, Flaw, SiteModel
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.wiring import Feeder
@@ -72,6 +73,9 @@ async def change(
     check(now, None if feeders is not None else was, within="site." if feeders is None else "")
     for station_id in _unprove(evses, was, now, sent):
         tx.ring(station_orders(station_id))
+    for (evse, station), before in zip(pairs, was.places, strict=True):
+        if evse.is_dc and not before.is_dc:
+            await proofs.spell(tx, station, RateUnit.W)
     await tx.session.flush()
     if feeders is not None:
         await replace_feeders(tx.session, site_id, feeders)

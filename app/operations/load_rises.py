@@ -7,6 +7,7 @@ from datetime import timedelta
 from app.domain.errors import NotFound
 from app.operations.transaction import Tx
 from app.scheduling.feeders import RowKey
+from app.scheduling.lateness import APPLY_DELAY
 from app.scheduling.load_rise import LOOK_BACK, Evidence, evidence, horizon_of
 from app.scheduling.uncontrolled import SITE
 from app.store.electrical import feeders_of
@@ -24,7 +25,7 @@ class LoadRises:
 
 async def load_rises(tx: Tx, site_id: str, feeder_id: str | None) -> LoadRises:
     """Return what the last 28 days of readings say of the site's load, or of a feeder's; raises NotFound."""
-    row, _ = await read_site(tx.session, site_id)
+    row, pairs = await read_site(tx.session, site_id)
     site, since_at = site_spec(row), tx.now - LOOK_BACK
     if feeder_id is None:
         minutes = {SITE: await building_minutes(tx.session, site_id, since_at)}
@@ -32,5 +33,6 @@ async def load_rises(tx: Tx, site_id: str, feeder_id: str | None) -> LoadRises:
         minutes = await feeder_minutes(tx.session, site_id, feeder_id, since_at)
     else:
         raise NotFound("the site has no such feeder", field="feeder_id")
-    horizon = horizon_of(site)
+    slacks = [spec.lease_slack for _, spec in pairs if spec.is_controllable]
+    horizon = horizon_of(site, max(slacks, default=APPLY_DELAY))
     return LoadRises(horizon, {key: evidence(of_row, horizon, tx.now) for key, of_row in minutes.items()})

@@ -6,6 +6,7 @@ then; where anything of this has changed, it is a new station.
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -27,6 +28,7 @@ from app.store.station import EvseRow, StationRow, lock_evses
 LONGEST_REASON_COUNT = 200
 FORGOTTEN = "its default profile was gone"
 BOOTED = "it has booted"
+IN_DC_AMPERES = "it takes limits in A only, which at a DC connector says nothing of the current that it draws"
 
 
 async def place(tx: Tx, station_id: str) -> tuple[SiteRow, StationRow]:
@@ -83,6 +85,8 @@ async def record(tx: Tx, station_id: str, evse_number: int, proof: Proof) -> Non
         raise NotFound("the station has no such EVSE", field="evse_number")
     if proof.is_forgotten:
         surprise(evse, FORGOTTEN, tx.now)
+    if evse.is_dc and proof.rate_unit is RateUnit.A:
+        proof = replace(proof, verdict=Verdict.UNPROVEN, reason=IN_DC_AMPERES)
     is_proven = proof.verdict is Verdict.PROVEN
     evse.default_verified_at = tx.now if is_proven else None
     evse.installed_at = (evse.installed_at or tx.now) if proof.verdict is Verdict.INSTALLED else None
@@ -153,7 +157,7 @@ async def spell(tx: Tx, station: StationRow, unit: RateUnit) -> None:
         return
     await lock_site(tx.session, station.site_id)
     site = await tx.session.get_one(SiteRow, station.site_id)
-    station.rate_unit = unit
+    station.rate_unit = unit.value
     for evse in (await lock_evses(tx.session, station.station_id)).values():
         unprove(evse)
         await drop_untaken(tx.session, LimitRow.evse_id == evse.evse_id, tx.now)

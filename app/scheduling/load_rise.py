@@ -18,7 +18,6 @@ LOOK_BACK = timedelta(days=28)
 NEEDED_DAYS_COUNT = 14
 COVERED_SHARE = 0.9
 SAFETY_FACTOR = 1.25
-LEASE_SLACK = timedelta(seconds=30)
 COVERED_COUNT = MINUTE // STALE
 
 
@@ -53,9 +52,9 @@ class Evidence:
     proposed: Amount | None
 
 
-def horizon_of(site: SiteSpec) -> timedelta:
-    """Return how long the load may rise before what was allowed is surely taken back."""
-    return STEADY + site.lease + LEASE_SLACK + site.settle
+def horizon_of(site: SiteSpec, lease_slack: timedelta) -> timedelta:
+    """Return how long the load may rise before what was allowed is surely taken back, at the latest of clocks."""
+    return STEADY + site.lease + lease_slack + site.settle
 
 
 def evidence(minutes: Sequence[Minute], horizon: timedelta, now: datetime) -> Evidence:

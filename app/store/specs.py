@@ -55,6 +55,7 @@ def evse_spec(evse: EvseRow, station: StationRow, site: SiteRow) -> EvseSpec:
         feeder_id=evse.feeder_id,
         wiring=Wiring(evse.wiring),
         rate_unit=RateUnit(station.rate_unit),
+        least_phase_count=evse.phase_count if evse.is_dc else 1,
         lease_slack=APPLY_DELAY if station.lease_slack is None else max(APPLY_DELAY, station.lease_slack),
     )
 

@@ -8,16 +8,20 @@ from rows import add_driver, add_site, add_station
 from sqlalchemy import select, update
 
 from app.bus.subjects import site_limits
-from app.domain.commands import Accepted
+from app.domain.commands import Accepted, RateUnit
+from app.domain.electrical import EvsePlace
 from app.domain.errors import Conflict
 from app.domain.facts import SessionStarted
 from app.domain.wiring import Feeder
-from app.operations import electrical, limit_report, limits
+from app.operations import electrical, limit_report, limits, proofs
+from app.operations.adoption import adopt
 from app.operations.station_facts import record_facts
+from app.scheduling.proving import Proof, Verdict
 from app.store.plan import DesiredLimitRow, LimitRow, PlanRow
 from app.store.session import SessionRow
 from app.store.site import lock_site
-from app.store.station import EvseRow
+from app.store.specs import read_site
+from app.store.station import EvseRow, StationRow
 
 pytestmark = pytest.mark.database
 
@@ -119,3 +123,36 @@ async def test_a_change_waits_while_the_site_is_allocated(transactions, charging
         open_count = len((await tx.session.scalars(select(LimitRow).where(~LimitRow.is_closed))).all())
         assert open_count == 2
     await waiting
+
+
+async def test_limits_of_a_connector_that_turns_out_to_be_dc_are_in_w_and_one_in_a_is_never_proven(transactions):
+    """A limit in A is of a DC connector's output: at 800 V it lets four times the power pass that it would at 200 V."""
+    async with transactions() as tx:
+        await add_site(tx, limit_w=100_000.0)
+        await add_station(tx, "quick")
+        dc = {"phase_count": 3, "is_dc": True, "min_current_a": 8.0, "wiring": "L1-L2-L3", "feeder_id": "panel"}
+        await electrical.change(tx, "north", {}, WIDE, {("quick", 1): dc})
+    async with transactions() as tx:
+        assert await proofs.rate_unit(tx, "quick") is RateUnit.W
+        (due,) = await proofs.due(tx, "quick")
+        assert due.rate_unit is RateUnit.W
+        ((_, spec),) = (await read_site(tx.session, "north"))[1]
+        assert spec.least_phase_count == 3
+        await proofs.record(tx, "quick", 1, Proof(Verdict.PROVEN, RateUnit.A))
+    async with transactions() as tx:
+        row = (await tx.session.scalars(select(EvseRow))).one()
+        assert (row.default_verified_at, row.unproven_for) == (None, proofs.IN_DC_AMPERES)
+        await proofs.record(tx, "quick", 1, Proof(Verdict.PROVEN, RateUnit.W))
+    async with transactions() as tx:
+        assert (await tx.session.scalars(select(EvseRow))).one().default_verified_at is not None
+
+
+async def test_a_station_with_a_dc_connector_is_adopted_with_limits_in_w(transactions):
+    async with transactions() as tx:
+        await add_site(tx, limit_w=100_000.0)
+        ac, dc = EvsePlace("both", 1, 30.0), EvsePlace("both", 2, 32.0, 3, is_dc=True, min_current_a=8.0)
+        await adopt(tx, station_id="both", site_id="north", security_profile=1, evses=[ac, dc])
+        await adopt(tx, station_id="slow", site_id="north", security_profile=1, evses=[EvsePlace("slow", 1, 30.0)])
+    async with transactions() as tx:
+        rows = {row.station_id: row.rate_unit for row in await tx.session.scalars(select(StationRow))}
+        assert rows == {"both": "W", "slow": "A"}

@@ -34,7 +34,8 @@ def days(count, share=1.0, readings_count=12):
 
 def test_the_horizon_covers_the_meter_a_lease_its_slack_and_settle():
     site = SiteSpec("north", "Asia/Tokyo", limit_w=1.0, margin_w=0.0, reserve_w=0.0)
-    assert horizon_of(site) == timedelta(minutes=11, seconds=12)
+    assert horizon_of(site, timedelta(seconds=30)) == timedelta(minutes=11, seconds=12)
+    assert horizon_of(site, timedelta(minutes=5)) == timedelta(minutes=15, seconds=42)
 
 
 def test_a_rise_counts_within_the_horizon_and_falls_do_not():
