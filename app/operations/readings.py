@@ -101,6 +101,8 @@ async def _check_feeders(tx: Tx, site_id: str, told: Reading) -> None:
 
 async def note_refused(tx: Tx, site_id: str, reason: str) -> None:
     """Keep that a reading was refused, so that the meter's health knows at once; no such site: nothing to keep."""
+    if stored_text(site_id, len(site_id)) != site_id:
+        return  # no id that a site can have
     if await site_queries.note_refused(tx.session, site_id, tx.now, stored_text(reason, 200)):
         tx.ring(site_limits(site_id))
 

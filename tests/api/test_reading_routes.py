@@ -1,5 +1,7 @@
 """Readings of the site's meters, as those who push them see it."""
 
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -94,6 +96,46 @@ async def test_only_who_may_push_readings_can_bring_a_meter_into_doubt(operator,
     assert (await operator.send("POST", "/v1/sites/none/readings", {"pv_kw": -1.0})).status_code == 422
     assert (await operator.send("GET", f"{PATH}?limit=0")).status_code == 422
     assert await noted(transactions) == (None, None)
+
+
+async def test_what_is_no_json_brings_a_meter_into_doubt_only_from_who_may_push(
+    operator, driver, desk, site, transactions, clock
+):
+    told = {"content": "{", "headers": {"content-type": "application/json"}}
+    for caller in (driver, desk.caller(None), desk.caller("wrong")):
+        assert (await caller.client.post(PATH, **told)).status_code == 422
+    assert await noted(transactions) == (None, None)
+    assert (await operator.client.post(PATH, **told)).status_code == 422
+    assert await noted(transactions) == (clock.at, "body: is not valid JSON")
+
+
+@pytest.mark.parametrize("site_id", ["%00", "north%00", "%ED%A0%80", "a%2Fb"])
+@pytest.mark.parametrize("body", ["{", "{}"])
+async def test_a_reading_of_no_possible_site_is_refused(operator, site, transactions, site_id, body):
+    told = {"content": body, "headers": {"content-type": "application/json"}}
+    answer = await operator.client.post(f"/v1/sites/{site_id}/readings", **told)
+    assert answer.status_code in {404, 422}
+    assert await noted(transactions) == (None, None)
+
+
+async def test_a_refused_reading_holds_one_connection_at_a_time(operator, desk, site, transactions):
+    open_count, most_count = 0, 0
+
+    @asynccontextmanager
+    async def counted():
+        nonlocal open_count, most_count
+        async with transactions() as tx:
+            open_count += 1
+            most_count = max(most_count, open_count)
+            try:
+                yield tx
+            finally:
+                open_count -= 1
+
+    desk.app.state.api = replace(desk.app.state.api, transactions=counted)
+    assert (await operator.send("POST", PATH, {"pv_kw": -1.0})).status_code == 422
+    assert await noted(transactions) != (None, None)
+    assert most_count == 1
 
 
 async def test_every_reading_wakes_the_limits_and_few_wake_the_planner(desk, site, bus, clock):

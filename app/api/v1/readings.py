@@ -1,6 +1,7 @@
 """The site meter's readings."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,15 +9,19 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator, Field
+from starlette.types import Message, Receive, Scope, Send
 
-from app.api.deps import ApiContext, Asked, StationKeeper, Transaction
+from app.api.deps import ApiContext, Asked, Require, StationKeeper, Transaction, bearer
 from app.api.models import In, Instant, KwOut, MaybeKwOut, Out, PageOut, PowerKw, SiteId, SiteIdPath
 from app.api.problems import documented, field_of, reason_of
-from app.domain.errors import Invalid
+from app.domain.errors import Forbidden, Invalid, Unauthenticated
+from app.domain.identity import Role
 from app.domain.units import kw_from_w, w_from_kw
 from app.operations import readings
 
 MOST_FEEDERS_COUNT = 500
+REFUSED = "sunslot.reading_refused_for"
+MAY_PUSH = Require(Role.STATION_ADMIN, Role.OPERATOR)
 
 SignedPowerKw = Annotated[float, Field(strict=True, ge=-100_000, le=100_000, allow_inf_nan=False)]
 SignedCurrentA = Annotated[float, Field(strict=True, ge=-20_000, le=20_000, allow_inf_nan=False)]
@@ -34,17 +39,31 @@ class MeterRoute(APIRoute):
                 return await handle(request)
             except (RequestValidationError, Invalid) as refused:
                 if request.method == "POST":
-                    await _note(request, refused)
+                    request.scope[REFUSED] = _reason(refused)
                 raise
 
         return noting
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; what was refused is noted before, once the request's own transaction has ended."""
 
-async def _note(request: Request, refused: RequestValidationError | Invalid) -> None:
-    """Note what was wrong; the caller's role was checked before the body was."""
+        async def telling(message: Message) -> None:
+            reason = scope.pop(REFUSED, None)
+            if reason is not None:
+                await _note(Request(scope), reason)
+            await send(message)
+
+        await super().handle(scope, receive, telling)
+
+
+async def _note(request: Request, reason: str) -> None:
+    """Note what was wrong, if the caller may push readings: a body that is no JSON is refused before anybody asks."""
     context: ApiContext = request.app.state.api
-    async with context.transactions() as tx:
-        await readings.note_refused(tx, request.path_params["site_id"], _reason(refused))
+    credentials = await bearer(request)
+    with suppress(Unauthenticated, Forbidden):
+        async with context.transactions() as tx:
+            await MAY_PUSH(tx, credentials)
+            await readings.note_refused(tx, request.path_params["site_id"], reason)
 
 
 def _reason(refused: RequestValidationError | Invalid) -> str:
