@@ -74,7 +74,7 @@ Card = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x21-
 EvseId = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
 EvseNumber = Annotated[int, Field(strict=True, ge=1, le=64)]
 PowerKw = Annotated[float, Field(strict=True, ge=0, le=100_000, allow_inf_nan=False)]
-SomePowerKw = Annotated[float, Field(strict=True, gt=0, le=100_000, allow_inf_nan=False)]
+SomePowerKw = Annotated[float, Field(strict=True, ge=0.001, le=100_000, allow_inf_nan=False)]  # told to a watt
 EnergyKwh = Annotated[float, Field(strict=True, ge=0, le=1_000, allow_inf_nan=False)]
 SomeEnergyKwh = Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False)]
 RangeKm = Annotated[float, Field(strict=True, gt=0, le=2_000, allow_inf_nan=False)]

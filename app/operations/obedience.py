@@ -71,7 +71,8 @@ async def watch(
         if (sight := sights.get(row.evse_id)) is not None:
             note = noted.get(row.evse_id)
             judged = judgements[row.evse_id] = obedience.judge(sight, _watch_of(note), tx.now)
-            await _conclude(tx, site, row, sight, judged)
+            is_new = judged.is_above and (note is None or note.above_at is None)
+            await _conclude(tx, site, row, sight, judged, is_new_above=is_new)
             _note(tx, row, judged, note)
     doubted = {evse_id for evse_id, judged in judgements.items() if judged.is_above}
     specs = tuple(replace(spec, is_verified=False) if spec.evse_id in doubted else spec for _, spec in pairs)
@@ -121,9 +122,14 @@ async def _look_back(tx: Tx, site: SiteSpec, sights: dict[int, Sight]) -> None:
         sights[evse_id] = replace(sights[evse_id], possible_w=max(sights[evse_id].possible_w, then_w))
 
 
-async def _conclude(tx: Tx, site: SiteSpec, row: EvseRow, seen: Sight, judged: Judgement) -> None:
-    """Draw what follows from a judgement for the EVSE: it is distrusted, or its default was shown to hold."""
-    if judged.is_above and row.distrusted_at is None:
+async def _conclude(
+    tx: Tx, site: SiteSpec, row: EvseRow, seen: Sight, judged: Judgement, *, is_new_above: bool
+) -> None:
+    """Draw what follows from a judgement for the EVSE: it is distrusted, or its default was shown to hold.
+
+    Only the first value above everything is a surprise: from then on the EVSE counts at nameplate.
+    """
+    if is_new_above and row.distrusted_at is None:
         proofs.surprise(row, _excess(seen), tx.now)
     if not judged.is_shown and (not judged.is_disobeying or row.distrusted_at is not None):
         return

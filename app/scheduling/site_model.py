@@ -88,6 +88,11 @@ def _root(model: SiteModel) -> Iterator[Flaw]:
         yield Flaw(f"{told} limits in W would not bound the current of those at less", "voltage_v", is_warning=True)
     if site.demand_target_w is not None and site.demand_target_w > site.limit_w:
         yield Flaw("is above limit_kw: the connection limits first", "demand_target_kw", is_warning=True)
+    if site.demand_target_w is not None and site.demand_target_w <= site.reserve_w:
+        told = f"is not above reserve_kw ({kw_from_w(site.reserve_w):g} kW): without readings no car gets more than"
+        yield Flaw(
+            f"{told} its safe current, and with them only what the building leaves", "demand_target_kw", is_warning=True
+        )
     if site.reserve_w == 0 and any(feeder.reserve_a > 0 for feeder in site.feeders):
         yield Flaw(
             "is 0 although feeders reserve current for uncontrolled load: say how many kW it draws at the connection",

@@ -43,7 +43,7 @@ def text_of(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise Invalid(f"{path} is larger than {LARGEST_BYTES // 1024} KiB", field="FILE")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as broken:
         raise Invalid(f"cannot read {path} ({broken.strerror})", field="FILE") from broken
     except UnicodeDecodeError as broken:

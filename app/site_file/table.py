@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -16,14 +17,24 @@ from app.site_file.reading import Finding
 COLUMNS = ("rating", "margin", "uncontrolled", "surprises", "safe currents", "left for cars")
 TERMS = ("rating", "margin", "reserve", "surprise", "safe", "left_for_cars")
 
+WIDEST = 1_000
+
 
 def show(checked: Checked, console: Console, name: str) -> None:
     """Print the tree with what each node leaves for cars, everything that was found, and whether it is safe."""
     if checked.model is not None and checked.rows:
-        console.print(_tree(checked.model, checked.rows))
+        tree = _tree(checked.model, checked.rows)
+        tree.width = _whole_width(tree, console)
+        console.print(tree, crop=False)
     for finding in checked.findings:
         console.print(Text(line_for(finding, name), style="yellow" if finding.is_warning else "red"), soft_wrap=True)
     console.print(Text(verdict(checked), style="green" if checked.is_right else "red"), soft_wrap=True)
+
+
+def _whole_width(table: Table, console: Console) -> int:
+    """Return the width at which no cell is cut: on a narrow terminal lines wrap, but every number is there."""
+    wide = console.options.update(max_width=WIDEST)
+    return max(console.width, Measurement.get(console, wide, table).maximum)
 
 
 def line_for(finding: Finding, name: str) -> str:

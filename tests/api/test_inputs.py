@@ -73,7 +73,7 @@ CASES = [
     ("POST", FORECASTS, FORECAST | {"source": "a\u0000b"}, "source", None),
     ("POST", "/v1/sites", SITE | {"zone": "Mars/Olympus"}, "zone", "is not a time zone of the IANA database"),
     ("POST", "/v1/sites", SITE | {"zone": "../../etc/passwd"}, "zone", "is not a time zone of the IANA database"),
-    ("POST", "/v1/sites", SITE | {"limit_kw": 0}, "limit_kw", "Input should be greater than 0"),
+    ("POST", "/v1/sites", SITE | {"limit_kw": 0}, "limit_kw", "Input should be greater than or equal to 0.001"),
     (
         "POST",
         "/v1/sites",

@@ -142,6 +142,20 @@ async def test_the_report_and_the_raw_door_count_a_station_that_drew_too_much_as
         assert refused.value.missing_w == pytest.approx(400.0)
 
 
+async def test_a_surprise_that_is_covered_is_told_once_however_often_is_looked_at_it(park):
+    await park.arrive(liar=2000.0)
+    await park.cycle()
+    await park.run(30, liar=2000.0)
+    park.clock.advance(seconds=1)
+    await park.meter("liar", 6400.0)
+    for _ in range(5):
+        await park.cycle()
+        park.clock.advance(seconds=3)
+    async with park.transactions() as tx:
+        told = list(await tx.session.scalars(select(AlarmRow).where(AlarmRow.kind == "surprised")))
+    assert [(row.subject, row.ended_at is not None) for row in told] == [("liar/1", True)]
+
+
 async def test_the_second_such_value_is_disobedience_and_containment_is_told_with_its_duration(park):
     await park.arrive(liar=2000.0, honest=6400.0)
     await park.cycle()

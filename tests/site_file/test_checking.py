@@ -60,7 +60,7 @@ def at(line, field, part, *changes):
 
 
 WRONG = [
-    at(5, "site.limit_kw", "greater than 0", ("limit_kw = 60", "limit_kw = 0")),
+    at(5, "site.limit_kw", "greater than or equal to 0.001", ("limit_kw = 60", "limit_kw = 0")),
     at(5, "site.limit_kw", "must be a finite number", ("limit_kw = 60", "limit_kw = nan")),
     at(5, "site.limit_kw", "must be a finite number", ("limit_kw = 60", "limit_kw = inf")),
     at(5, "site.limit_kw", "less than or equal to 100000", ("limit_kw = 60", "limit_kw = 1e9")),
@@ -165,6 +165,12 @@ WARNED = [
     at(16, "feeders.panel-a.rating_a", "is above the 200 A of main", ("rating_a = 100", "rating_a = 250")),
     at(17, "feeders.panel-a.limit_kw", "is above the 60 kW of the site", ("limit_kw = 30", "limit_kw = 80")),
     at(7, "site.demand_target_kw", "is above limit_kw", ("reserve_kw = 10", "reserve_kw = 10\ndemand_target_kw = 70")),
+    at(
+        7,
+        "site.demand_target_kw",
+        "is not above reserve_kw",
+        ("reserve_kw = 10", "reserve_kw = 10\ndemand_target_kw = 9"),
+    ),
     at(1, "site.reserve_kw", "is 0 although feeders reserve", ("reserve_kw = 10", "")),
     at(
         22,

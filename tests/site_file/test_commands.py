@@ -26,6 +26,20 @@ def test_a_right_file_ends_with_0_and_a_wrong_one_with_1_and_the_node(tmp_path):
     assert "stations.quick.evses[0].max_current_a: 32 A is above the rating of breaker-b-dc (20 A)" in wrong.output
 
 
+def test_numbers_are_told_in_full_however_narrow_the_terminal_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    told = run("check", EXAMPLE).output
+    assert "…" not in told
+    assert "48/48/26 A" in told
+    assert "left for cars" in told
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.read_bytes())
+    assert run("check", path).exit_code == 0
+
+
 def test_a_wrong_file_is_not_pushed_anywhere(tmp_path):
     spoilt = tmp_path / "spoilt.toml"
     spoilt.write_text("[site]\nid = 1")
