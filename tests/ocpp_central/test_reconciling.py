@@ -21,7 +21,7 @@ BOOT_16 = {"chargePointVendor": "V", "chargePointModel": "M"}
 def composite(limit_a, unit="A"):
     schedule = {
         "chargingRateUnit": unit,
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}, {"startPeriod": 600, "limit": limit_a}],
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
     }
     return {"status": "Accepted", "connectorId": 1, "chargingSchedule": schedule}
 
