@@ -16,7 +16,7 @@ from sqlalchemy import select
 from app.bus.subjects import site_changed, site_limits, station_orders
 from app.domain.commands import Command, StartSession, StopSession, Trigger
 from app.domain.errors import Invalid, NotFound
-from app.domain.facts import Activity
+from app.domain.facts import Activity, Occupancy
 from app.domain.limits import LimitEntry
 from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.units import kw_from_w
@@ -232,7 +232,7 @@ async def tell(
             told["unproven"][subject] = {"reason": why}
         if not spec.is_controllable and row.distrusted_at is None:
             station = steerless[row.station_id]
-            if _has_come(station) and not is_steerable(station):
+            if _has_come(station) and not is_steerable(station) and not _is_only_new(station, row):
                 told["uncontrollable"][subject] = {"reason": why_steerless(station)}
         judged = watched.judgements.get(row.evse_id)
         if judged is not None and judged.watch.ignored is not None:
@@ -265,6 +265,11 @@ async def _steerless(tx: Tx, pairs: Sequence[tuple[EvseRow, EvseSpec]]) -> dict[
 def _has_come(station: StationRow) -> bool:
     """Whether the station was ever connected: before that nobody can know what it is able to do."""
     return station.connection_id is not None or station.last_seen_at is not None
+
+
+def _is_only_new(station: StationRow, evse: EvseRow) -> bool:
+    """Whether just nothing with a time was heard of the station yet, and no car waits for it."""
+    return station.takes_leases and station.lease_slack is None and evse.occupancy == Occupancy.FREE
 
 
 def is_steerable(station: StationRow) -> bool:

@@ -373,6 +373,19 @@ async def test_a_station_that_never_came_is_not_told_as_uncontrollable(park, tra
     assert await park.alarms() == {}
 
 
+async def test_an_unknown_clock_is_told_once_a_car_waits_for_the_station(park, transactions):
+    await park.arrive(cp1=6400.0)
+    async with transactions() as tx:
+        await tx.session.execute(update(StationRow).values(lease_slack=None))
+        await tx.session.execute(update(EvseRow).values(occupancy="free"))
+    await park.cycle()
+    assert await park.alarms() == {}
+    async with transactions() as tx:
+        await tx.session.execute(update(EvseRow).values(occupancy="occupied"))
+    await park.cycle()
+    assert ("uncontrollable", "cp1/1") in await park.alarms()
+
+
 async def test_a_slow_clock_lengthens_what_the_ledger_counts(park, transactions):
     await park.arrive(cp1=6400.0)
     async with transactions() as tx:
