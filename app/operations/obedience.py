@@ -40,6 +40,7 @@ log = structlog.get_logger()
 KINDS = ("unproven", "uncontrollable", "disobeys", "ignores", "surprised")
 JUST_BOOTED = timedelta(minutes=2)
 START_WITHIN = timedelta(minutes=10)
+NEVER_CAME = "it has never connected"
 ASK = "ask"
 REMEDIES = {Step.STOP: "stop", Step.START: "start"}
 
@@ -279,6 +280,8 @@ def is_steerable(station: StationRow) -> bool:
 
 def why_steerless(station: StationRow) -> str:
     """Say why a station cannot be controlled (rule R6), where it is not for what its EVSEs do."""
+    if not _has_come(station):
+        return NEVER_CAME
     if not station.takes_leases:
         return "it cannot hold a limit that ends by itself"
     return "its clock is unknown" if station.lease_slack is None else "its clock is too far off"
@@ -290,6 +293,8 @@ def _why_unproven(row: EvseRow, station: StationRow | None, now: datetime) -> st
         return ""
     if row.unproven_for is not None:
         return f"{row.unproven_for}; metered power has to show it" if row.installed_at is not None else row.unproven_for
+    if not _has_come(station):
+        return NEVER_CAME
     is_under_way = station.booted_at is not None and now - station.booted_at < JUST_BOOTED
     return "" if is_under_way else "its default profile was not read back yet"
 

@@ -17,6 +17,7 @@ MOST_FEEDERS_COUNT = 500
 MOST_EVSES_COUNT = 1500
 DEEPEST_COUNT = 16
 ROUNDING_SHARE = 1e-9
+TOLD_COUNT = 8
 
 
 def flaws_of(model: SiteModel) -> tuple[Flaw, ...]:
@@ -63,7 +64,8 @@ def _parents(listed: Iterable[Feeder], feeders: Mapping[str, Feeder]) -> Iterato
         elif above in chain:
             circle = chain[chain.index(above) :]
             if not is_told & set(circle):
-                way = " → ".join([*circle, circle[0]])
+                shown = circle if len(circle) <= TOLD_COUNT else [*circle[:TOLD_COUNT], "…"]
+                way = " → ".join([*shown, circle[0]])
                 yield Flaw(f"feeds itself ({way}); one of them must hang at the site", "parent", above)
             is_told |= set(chain)
         elif len(chain) > DEEPEST_COUNT:

@@ -366,9 +366,9 @@ async def test_unproven_and_distrusted_evses_are_named_with_what_they_cost(opera
         "may draw 60 A, 50 A are left for them"
     ]
     told = {(each["station_id"], each["evse_number"]): each for each in found["doubtful"]}
-    assert told["one", 1]["unproven_for"]
+    assert told["one", 1]["unproven_for"] == "it has never connected"
     assert (told["two", 1]["uncontrollable_for"], told["two", 1]["unproven_for"]) == ("draws 16 A at 0 A",) * 2
-    assert told["one", 1]["uncontrollable_for"] == "its clock is unknown"
+    assert told["one", 1]["uncontrollable_for"] == "it has never connected"
     shown = (await operator.ok("GET", "/v1/stations/two"))["evses"][0]
     assert (shown["is_trusted"], shown["is_controllable"], shown["distrusted_for"]) == (
         False,

@@ -364,6 +364,15 @@ async def test_a_station_that_cannot_be_controlled_gets_nothing_above_its_safe_p
         assert (await tx.session.scalars(select(LimitRow))).all() == []
 
 
+async def test_a_station_that_never_came_is_unproven_for_that_and_not_for_its_profile(park, transactions):
+    await park.arrive(cp1=6400.0)
+    async with transactions() as tx:
+        await tx.session.execute(update(StationRow).values(connection_id=None, last_seen_at=None))
+        await tx.session.execute(update(EvseRow).values(default_verified_at=None))
+    await park.cycle()
+    assert (await park.alarms())["unproven", "cp1/1"] == {"reason": "it has never connected"}
+
+
 async def test_a_station_that_never_came_is_not_told_as_uncontrollable(park, transactions):
     await park.arrive(cp1=6400.0)
     async with transactions() as tx:

@@ -205,6 +205,14 @@ def test_too_many_nodes_and_too_deep_trees_are_refused():
     assert "at most 16" in found.findings[0].reason
 
 
+def test_a_long_circle_is_told_in_short():
+    circle = "".join(f'[feeders.f{n}]\nparent = "f{(n + 1) % 400}"\nrating_a = 100\n' for n in range(400))
+    (told,) = [each.reason for each in checked(BASE + circle).findings]
+    assert "f0 → f1 →" in told
+    assert "→ … → f0" in told
+    assert len(told) < 200
+
+
 def printed(text):
     out = io.StringIO()
     found = checked(text)
