@@ -169,14 +169,18 @@ class Charger:
             if profile.station_ref is None:
                 outlet.default = (profile.periods[0].limit, profile.unit)
             elif outlet.car is not None and outlet.car.session_id == profile.station_ref:
-                outlet.lease = profile
-                self._watch_end(outlet, profile)
+                self._take_lease(outlet, profile)
             self._follow(outlet)
 
         return apply
 
-    def _watch_end(self, outlet: Outlet, profile: Profile) -> None:
+    def _take_lease(self, outlet: Outlet, profile: Profile) -> None:
+        """Have a lease; of one that comes after its end only the period beyond it is left."""
         ends_s = self._lease_ends_s(profile)
+        if ends_s <= self._agenda.now_s:
+            outlet.lease = replace(profile, periods=profile.periods[1:])
+            return
+        outlet.lease = profile
         delay_s = self._rng.uniform(0.0, APPLY_MOST_S)
 
         def end() -> None:

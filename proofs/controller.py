@@ -8,6 +8,7 @@ killed between any two of these steps, and keeps nothing in memory that it would
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from app.domain.limits import LimitEntry
@@ -122,14 +123,14 @@ class Controller:
 
         self.agenda.after(delay_s, step)
 
-    def then(self, act: Act) -> None:
+    def then(self, act: Act, *, pause_share: float = 0.0) -> None:
         """Have the next step happen shortly; a bad day is when the process dies or is paused just here."""
         chance = self._rng.random()
         if chance < self._faults.crash_share:
             self.agenda.note("crash between two steps", self.name)
             self._around.crash(self)
             return
-        if chance < self._faults.crash_share + self._faults.pause_share:
+        if chance < self._faults.crash_share + self._faults.pause_share + pause_share:
             self.paused_until_s = self.agenda.now_s + self._rng.uniform(*PAUSE_S)
             self.agenda.note("process paused between two steps", self.name, f"until {self.paused_until_s:.1f}")
         self.do(self._rng.uniform(*STEP_S), act)
@@ -176,7 +177,8 @@ class Controller:
         opened = cycle.open_books(self._site, snapshot.evses, snapshot.entries, now)
         grid = self._grid_of(snapshot.evses, loads)
         decision = cycle.decide(opened, snapshot.lines, snapshot.newest, snapshot.sun, grid)
-        self.then(lambda: self._write(term, now, (snapshot, loads), decision))
+        writes = partial(self._write, term, now, (snapshot, loads), decision)
+        self.then(writes, pause_share=self._faults.write_pause_share)
 
     def _grid_of(self, evses: Sequence[EvseSpec], loads: Loads | None) -> Grid:
         """Return the rows; reckoned again when a proof or the uncontrolled load has changed."""

@@ -8,7 +8,10 @@ class Faults:
     """The weather of a run. Rates are per site-hour; shares are of calls, answers or cycles.
 
     `surprised_count` is how many stations may be surprised (forgetful, lying, reset) and not yet contained at once; the
-    site's margins are made for k of them.
+    site's margins are made for k of them. `write_pause_share` is of cycles: paused just before they write. A load that
+    `is_load_adverse` is low while its meters are right, and rises as fast as it may while they are not. `swap_share` is
+    of the changes of mind: one EVSE of every breaker gets all, the others their safe power. Where it `is_crowded` a car
+    that takes everything stands at every EVSE from the first minutes on, and stays.
     """
 
     lost_call_share: float = 0.02
@@ -31,6 +34,10 @@ class Faults:
     surprised_count: int = 1
     beyond_count: int = 0
     retarget_s: float = 360.0
+    write_pause_share: float = 0.0
+    is_load_adverse: bool = False
+    swap_share: float = 0.0
+    is_crowded: bool = False
 
 
 CALM = Faults(

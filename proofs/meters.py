@@ -38,6 +38,11 @@ class Meters:
         self._told: dict[RowKey, float] = {}
         self.loads_a: dict[tuple[str, str], float] = dict.fromkeys(sources, 0.0)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether what is told is not what flows."""
+        return bool(self._fault)
+
     def begin(self) -> None:
         """Read from now on."""
         self._read()

@@ -16,7 +16,7 @@ LEASE = timedelta(minutes=10)
 SETTLE = timedelta(seconds=12)
 APPLY_MOST_S = 6.5
 LAG_MOST_S = 5.0
-IN_W_SHARE, KNOWN_WIRING_SHARE, METERED_SHARE = 0.25, 0.9, 0.4
+KNOWN_WIRING_SHARE = 0.9
 LONG_AGO = timedelta(days=1)
 
 
@@ -70,16 +70,42 @@ KINDS = (
 )
 
 
-def park_of(rng: random.Random, surprised_count: int = 1, evse_count: int | None = None) -> Park:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What car parks are drawn from.
+
+    `kind_weights` are of KINDS. `are_three_phase` are drawn from where the kind has three phases; `in_w_share` of the
+    stations take limits in W, `metered_share` of the sites have meters. The reserves are what panels and the main
+    feeder may have as uncontrolled load, `rise_shares` how much of it is ΔB. `room_shares` is between which shares of
+    what all nameplates need beyond the defaults fits, `leaf_room_shares` the same at the breakers.
+    """
+
+    kind_weights: tuple[int, int, int] = (4, 4, 1)
+    are_three_phase: tuple[bool, ...] = (True, False)
+    in_w_share: float = 0.25
+    metered_share: float = 0.4
+    panel_reserves_a: tuple[float, ...] = (0.0, 5.0, 20.0)
+    main_reserves_a: tuple[float, ...] = (0.0, 30.0)
+    room_shares: tuple[float, float] = (0.15, 0.7)
+    leaf_room_shares: tuple[float, float] = (0.15, 0.7)
+    rise_shares: tuple[float, float] = (0.1, 0.6)
+
+
+USUAL = Ground()
+
+
+def park_of(
+    rng: random.Random, surprised_count: int = 1, evse_count: int | None = None, *, ground: Ground = USUAL
+) -> Park:
     """Return a car park; everything about it is drawn from `rng`."""
-    kind = rng.choices(KINDS, weights=(4, 4, 1))[0]
+    kind = rng.choices(KINDS, weights=ground.kind_weights)[0]
     feeders, leaves = _tree(rng)
-    evses, wires, offsets = _evses(rng, kind, leaves, evse_count or rng.randint(8, 20))
+    evses, wires, offsets = _evses(rng, ground, kind, leaves, evse_count or rng.randint(8, 20))
     site = SiteSpec("site", "Asia/Tokyo", 1e7, 0.0, 0.0, LEASE, SETTLE, surprised_count=surprised_count)
-    site = replace(site, voltage_v=kind.voltage_v, feeders=_rated(rng, kind, feeders, evses, surprised_count))
+    site = replace(site, voltage_v=kind.voltage_v, feeders=_rated(rng, ground, kind, feeders, evses, surprised_count))
     own_a = _own_reserves_a(site.feeders)
-    rises_a = {node: rng.uniform(0.1, 0.6) * reserve_a for node, reserve_a in own_a.items()}
-    if rng.random() < METERED_SHARE:
+    rises_a = {node: rng.uniform(*ground.rise_shares) * reserve_a for node, reserve_a in own_a.items()}
+    if rng.random() < ground.metered_share:
         site = replace(site, feeders=tuple(_with_rise(each, site.feeders, rises_a) for each in site.feeders))
     else:
         rises_a = {}
@@ -115,7 +141,7 @@ def _tree(rng: random.Random) -> tuple[list[Feeder], list[str]]:
 
 
 def _evses(
-    rng: random.Random, kind: _Kind, leaves: Sequence[str], count: int
+    rng: random.Random, ground: Ground, kind: _Kind, leaves: Sequence[str], count: int
 ) -> tuple[tuple[EvseSpec, ...], dict[int, Wires], dict[str, float]]:
     evses: list[EvseSpec] = []
     wires: dict[int, Wires] = {}
@@ -123,9 +149,9 @@ def _evses(
     while len(evses) < count:
         station_id = f"S{len(offsets) + 1:02d}"
         offsets[station_id] = rng.choice([0.0, rng.uniform(-30.0, 30.0)])
-        unit = RateUnit.W if rng.random() < IN_W_SHARE else RateUnit.A
+        unit = RateUnit.W if rng.random() < ground.in_w_share else RateUnit.A
         for number in range(1, 1 + min(count - len(evses), rng.choice([1, 1, 1, 2]))):
-            evse, of_it = _evse(rng, kind, len(evses) + 1, rng.choice(leaves))
+            evse, of_it = _evse(rng, ground, kind, len(evses) + 1, rng.choice(leaves))
             slack = max(0.0, -offsets[station_id]) + APPLY_MOST_S
             evses.append(
                 replace(
@@ -140,9 +166,9 @@ def _evses(
     return tuple(evses), wires, offsets
 
 
-def _evse(rng: random.Random, kind: _Kind, evse_id: int, leaf: str) -> tuple[EvseSpec, Wires]:
+def _evse(rng: random.Random, ground: Ground, kind: _Kind, evse_id: int, leaf: str) -> tuple[EvseSpec, Wires]:
     true_wiring = rng.choice(kind.singles)
-    is_three = kind.has_three_phases and rng.choice([True, False])
+    is_three = kind.has_three_phases and rng.choice(ground.are_three_phase)
     phase_count = 3 if is_three else 1
     wiring = Wiring.L1_L2_L3 if is_three else true_wiring if rng.random() < KNOWN_WIRING_SHARE else Wiring.UNKNOWN
     w_per_a = kind.voltage_v * phase_count
@@ -166,7 +192,12 @@ def _evse(rng: random.Random, kind: _Kind, evse_id: int, leaf: str) -> tuple[Evs
 
 
 def _rated(
-    rng: random.Random, kind: _Kind, feeders: Sequence[Feeder], evses: Sequence[EvseSpec], surprised_count: int
+    rng: random.Random,
+    ground: Ground,
+    kind: _Kind,
+    feeders: Sequence[Feeder],
+    evses: Sequence[EvseSpec],
+    surprised_count: int,
 ) -> tuple[Feeder, ...]:
     """Return the feeders with ratings that hold all defaults, k surprises and the uncontrolled load, and some more."""
     unrated = tuple(replace(feeder, rating_a=1.0) for feeder in feeders)
@@ -179,14 +210,17 @@ def _rated(
             most_a = sum(member.nameplate_a for member in branch.members)
             before = needs.get(branch.feeder_id, (0.0, 0.0))
             needs[branch.feeder_id] = (max(before[0], safe_a), max(before[1], most_a))
-    reserves = {feeder.feeder_id: rng.choice([0.0, 5.0, 20.0]) for feeder in feeders if feeder.parent_id == "main"}
-    reserves["main"] = sum(reserves.values()) + rng.choice([0.0, 30.0])
+    reserves = {
+        feeder.feeder_id: rng.choice(ground.panel_reserves_a) for feeder in feeders if feeder.parent_id == "main"
+    }
+    reserves["main"] = sum(reserves.values()) + rng.choice(ground.main_reserves_a)
     found = []
     for feeder in feeders:
         least_a, most_a = needs[feeder.feeder_id]
         reserve_a = reserves.get(feeder.feeder_id, 0.0)
         margin_a = rng.choice([0.0, 1.0])
-        room_a = rng.uniform(0.15, 0.7) * max(0.0, most_a - least_a)
+        shares = ground.leaf_room_shares if feeder.kind is FeederKind.BREAKER else ground.room_shares
+        room_a = rng.uniform(*shares) * max(0.0, most_a - least_a)
         rating_a = round(least_a + room_a + reserve_a + margin_a + 0.05, 1)
         found.append(replace(feeder, rating_a=max(rating_a, 1.0), reserve_a=reserve_a, margin_a=margin_a))
     return tuple(found)

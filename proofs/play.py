@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from proofs.faults import Faults
-from proofs.parks import park_of
+from proofs.parks import USUAL, Ground, park_of
 from proofs.people import People
 from proofs.watch import SLOT_S, Watch
 from proofs.weather import HOUR_S, Weather
@@ -33,9 +33,9 @@ class Result:
         return not self.overloads and not self.broken
 
 
-def play(seed: int, hours: float, faults: Faults, *, is_traced: bool = False) -> Result:
+def play(seed: int, hours: float, faults: Faults, *, ground: Ground = USUAL, is_traced: bool = False) -> Result:
     """Play one site for some hours; the same seed gives the same result and trace."""
-    park = park_of(random.Random(f"{seed} park"), faults.surprised_count)
+    park = park_of(random.Random(f"{seed} park"), faults.surprised_count, ground=ground)
     world = World(seed, park, faults, is_traced=is_traced)
     watch = Watch(world)
     people, weather = People(world), Weather(world, watch)

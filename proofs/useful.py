@@ -19,9 +19,9 @@ from app.domain.limits import EvseLedger, LimitEntry
 from app.domain.snapshot import EvseSpec
 from app.scheduling import feeders, ledger, orders
 from proofs import chargers, controller, lines
+from proofs.breaking import Patch, everywhere, patched
 from proofs.day import ROOM_SHARE, Useful, play_day, recorded_day, tight_park
 from proofs.faults import CALM, Faults
-from proofs.mutants import Patch, everywhere, patched
 from proofs.table import Table
 
 LEAST_SHARE, LEAST_BINDING_SHARE = 0.85, 0.2

@@ -22,6 +22,7 @@ BOOT_S = (20.0, 90.0)
 VOLTAGE_S = 120.0
 WINDOW_S = (LEASE + SETTLE).total_seconds() + 60.0
 VOLTAGE_SHARE = (0.9, 1.1)
+LOW_SHARE = 0.05
 
 
 class Weather:
@@ -141,7 +142,12 @@ class Weather:
         place = self._rng.choice(list(self._others))
         other, now_s = self._others[place], self._agenda.now_s
         most_a = other.most_a(now_s)
-        load_a = self._rng.choice([0.0, most_a, most_a, self._rng.uniform(0.0, most_a)])
+        if not self._world.faults.is_load_adverse:
+            load_a = self._rng.choice([0.0, most_a, most_a, self._rng.uniform(0.0, most_a)])
+        elif self._meters is not None and self._meters.is_broken:
+            load_a = most_a
+        else:
+            load_a = min(most_a, LOW_SHARE * other.reserve_a)
         other.trace.cut(now_s, load_a)
         other.past.append((now_s, load_a))
         self._agenda.note("load step", *place, f"{load_a:.1f} A")
