@@ -20,6 +20,7 @@ DEAD_BAND_SHARE = 0.02
 LOOK_AGAIN = timedelta(seconds=60)
 SHORTEST_WAKE = timedelta(seconds=5)
 RENEW_EARLY = timedelta(seconds=30)
+LASTING = timedelta(seconds=90)  # as long as a leader may be frozen between deciding and writing
 GUARD_W = 1e-3
 
 
@@ -66,7 +67,7 @@ def allocate(
     now: datetime,
 ) -> Allocation:
     """Decide what to send now. Deterministic; sends nothing to EVSEs that are not ready, or mid-call."""
-    sums = Sums(grid, {evse.evse_id: possible_w(ledgers[evse.evse_id], now, site.settle) for evse in evses})
+    sums = _sums(site, evses, ledgers, grid, now)
     ready = [evse for evse in sorted(evses, key=lambda each: each.evse_id) if _is_steerable(evse, ledgers, targets)]
     wanted_w = _fitting_w(grid, sums.powers_w, ready, ledgers, targets)
     intents: list[LimitIntent] = []
@@ -95,6 +96,20 @@ def allocate(
         else:
             intents += _kept(site, each.evse, each.target, sums, now)
     return Allocation(tuple(intents), _wake_at(site, ledgers, targets, now, blocked=blocked))
+
+
+def _sums(
+    site: SiteSpec, evses: Sequence[EvseSpec], ledgers: Mapping[int, EvseLedger], grid: Grid, now: datetime
+) -> Sums:
+    """Return the rows with all that may be in force now; where one is exceeded, only what lasts needs no room there.
+
+    Else an order that is written a moment after it was decided would renew an excess that was about to end.
+    """
+    counted_w = {evse.evse_id: possible_w(ledgers[evse.evse_id], now, site.settle) for evse in evses}
+    if not grid.excesses(counted_w):
+        return Sums(grid, counted_w)
+    lasting_w = {evse.evse_id: possible_w(ledgers[evse.evse_id], now + LASTING, site.settle) for evse in evses}
+    return Sums(grid, counted_w, lasting_w)
 
 
 def _is_steerable(evse: EvseSpec, ledgers: Mapping[int, EvseLedger], targets: Mapping[int, Target]) -> bool:

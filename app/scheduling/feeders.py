@@ -101,17 +101,21 @@ class Grid:
 
 
 class Sums:
-    """The rows' running sums while the allocator adds to them."""
+    """The rows' running sums while the allocator adds to them.
 
-    def __init__(self, grid: Grid, powers_w: Mapping[int, float]) -> None:
+    `lasting_w` is what each EVSE will still be counted with for a while (None: all that it is counted with now).
+    """
+
+    def __init__(self, grid: Grid, powers_w: Mapping[int, float], lasting_w: Mapping[int, float] | None = None) -> None:
         self._grid = grid
         self.powers_w = dict(powers_w)
+        self._lasting_w = dict(powers_w if lasting_w is None else lasting_w)
         self._loads = grid.loads(powers_w)
 
     def highest_w(self, evse_id: int) -> float:
         """Return the highest power that the EVSE may be counted with so that every row holds.
 
-        What it is counted with already needs no room, also where a row is exceeded (rule R2).
+        What it is counted with already, and will be, needs no room, also where a row is exceeded (rule R2).
         """
         counted_w = self.powers_w[evse_id]
         rows = self._grid.rows
@@ -122,7 +126,7 @@ class Sums:
             ),
             default=float("inf"),
         )
-        return max(counted_w, room_w)
+        return max(self._lasting_w[evse_id], room_w)
 
     def is_tight(self, evse_id: int) -> bool:
         """Whether a row that the EVSE loads is exceeded: then every watt counts."""
@@ -133,7 +137,7 @@ class Sums:
         """Count the EVSE with this power from now on."""
         for share in self._grid.shares[evse_id]:
             self._loads[share.row] += share.load(power_w) - share.load(self.powers_w[evse_id])
-        self.powers_w[evse_id] = power_w
+        self.powers_w[evse_id] = self._lasting_w[evse_id] = power_w
 
 
 def grid_of(site: SiteSpec, evses: Sequence[EvseSpec], loads: Loads | None = None) -> Grid:

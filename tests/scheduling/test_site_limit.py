@@ -187,3 +187,21 @@ def test_a_lease_is_renewed_at_forty_percent_of_its_time():
     assert early.wake_at <= due_at
     (renewal,) = allocate(park.site, park.specs, ledgers, {1: target}, park.grid, due_at).intents
     assert (renewal.power_w, renewal.reason) == (3000.0, "renew")
+
+
+def test_r2_in_a_row_that_is_exceeded_what_is_about_to_be_freed_needs_room():
+    """Found by the simulation: written a moment later, such an order would renew the excess for a whole lease."""
+    park = Park(2, random.Random(1), 10_000.0)
+    high, low = entry(1, 6000.0, accepted_s=1), entry(2, 3000.0, accepted_s=100)
+    other = replace(entry(3, 6000.0, accepted_s=1), evse_id=2)
+    ledgers = {
+        1: EvseLedger(1, NAMEPLATE_W, SAFE_W, (high, low)),
+        2: EvseLedger(2, NAMEPLATE_W, SAFE_W, (other,)),
+    }
+    targets = {1: Target(1, "session 1", 6000.0, low, False), 2: Target(2, "session 2", 4000.0, other, True)}
+    now = START_AT + timedelta(seconds=111)  # the first order is freed at 112 s
+    (intent,) = allocate(park.site, park.specs, ledgers, targets, park.grid, now).intents
+    assert (intent.evse_id, intent.power_w) == (1, 4000.0)  # what the other one leaves, not what is still counted
+    roomy = grid_of(replace(park.site, limit_w=12_000.0), park.specs)
+    (intent,) = allocate(park.site, park.specs, ledgers, targets, roomy, now).intents
+    assert (intent.evse_id, intent.power_w, intent.reason) == (1, 6000.0, "raise")
