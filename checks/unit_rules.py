@@ -64,7 +64,6 @@ EXCUSED: dict[tuple[str, str], str] = {
     ("app/scheduling/feeders.py", "capacity"): "A or W, as the row's key says",
     ("app/scheduling/feeders.py", "load"): "A or W, as the row's key says",
     ("app/scheduling/feeders.py", "most"): "A or W, as the row's key says",
-    ("proofs/breaking.py", "peak_of"): "of what the samples are",
     ("app/scheduling/filling.py", "FULL"): "of A or W, as the row's key says",
     ("app/scheduling/filling.py", "room"): "A or W, as the row's key says",
     ("proofs/crash/cars.py", "tick"): "an act, named by its verb; it returns W",

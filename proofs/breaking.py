@@ -152,16 +152,12 @@ def nameplate_ignored() -> Sequence[Patch]:
 
 
 def stale_meter_trusted() -> Sequence[Patch]:
-    """What a meter said last counts, however old, frozen or absurd."""
+    """Every meter is relied on, however silent, frozen or absurd."""
 
     def trouble(*_: Any, **__: Any) -> None:
         return None
 
-    def peak_of(samples: Sequence[uncontrolled.Sample]) -> float:
-        """Return the newest value that is a number."""
-        return next((value for _, value in reversed(samples) if value >= 0), 0.0)
-
-    return [(uncontrolled, "trouble", trouble), (uncontrolled, "peak_of", peak_of)]
+    return [(uncontrolled, "trouble", trouble)]
 
 
 def fencing_off() -> Sequence[Patch]:

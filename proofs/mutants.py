@@ -126,7 +126,7 @@ MUTANTS = (
         SICK_METERS,
         MUCH_OTHER_LOAD,
     ),
-    Mutant("fencing off", "R9: books.may_write", breaking.fencing_off, 1, 0.65, LATE_WRITES),
+    Mutant("fencing off", "R9: books.may_write", breaking.fencing_off, 11, 0.5, LATE_WRITES),
     Mutant("order number ignored", "R5: ledger.freed_at", breaking.order_ignored, 1, 0.2, LATE_ANSWERS),
 )
 
