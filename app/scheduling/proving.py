@@ -27,6 +27,7 @@ from app.scheduling import profiles
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 BEYOND_LEASE_S = 1200
+READ_AHEAD_S = 25 * 3600  # a whole day: a daily profile of somebody else may allow more at night
 TOLERANCE_A = 0.1
 
 
@@ -105,7 +106,7 @@ def _install(due: DefaultDue, unit: RateUnit) -> ApplyProfile:
 
 
 def _read(due: DefaultDue, unit: RateUnit) -> ReadComposite:
-    return ReadComposite(due.evse_number, BEYOND_LEASE_S, unit)
+    return ReadComposite(due.evse_number, READ_AHEAD_S, unit)
 
 
 def _why_unread(outcome: Outcome | None) -> str:
@@ -125,14 +126,16 @@ def holds(due: DefaultDue, outcome: Outcome | None) -> bool:
 
 
 def read_w(due: DefaultDue, outcome: Accepted) -> float | None:
-    """Return in W the highest that a composite schedule allows, or what it ends in, behind a lease that may run.
+    """Return in W the highest that a composite schedule allows, or allows once no lease that may run now is left.
 
     None where it cannot be read.
     """
     periods, unit = outcome.detail.get("periods"), outcome.detail.get("unit")
     if not periods:
         return None
-    limit = periods[-1][1] if due.is_covered else max(period[1] for period in periods)
+    begun = [number for number, period in enumerate(periods) if period[0] <= BEYOND_LEASE_S]
+    lasting = periods[begun[-1] :] if due.is_covered and begun else periods
+    limit = max(period[1] for period in lasting)
     return float(limit) if unit == "W" else power_w(limit, due.w_per_a, 1)
 
 

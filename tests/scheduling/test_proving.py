@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from app.domain.commands import Accepted, ApplyProfile, ProfilePurpose, RateUnit, ReadComposite, Rejected, Unsupported
 from app.domain.limits import LimitOrder
 from app.scheduling.proving import (
-    BEYOND_LEASE_S,
     LONGEST_RETRY,
+    READ_AHEAD_S,
     DefaultDue,
     Retries,
     Verdict,
@@ -71,6 +71,16 @@ def test_a_default_counts_once_it_is_installed_and_read_back_or_read_where_it_sh
     assert bool(proof.reason) == (verdict is not Verdict.PROVEN)
 
 
+@pytest.mark.parametrize("is_covered", [False, True])
+def test_a_daily_profile_of_somebody_else_that_allows_more_at_night_is_not_taken_for_our_default_r8(is_covered):
+    """Read by day it says 6 A; at night the whole fleet would draw more than it is counted with."""
+    due = replace(NEW, is_covered=is_covered)
+    by_day = Accepted({"unit": "A", "periods": [[0, 6.0], [36_000, 32.0], [64_800, 6.0]]})
+    commands, proof = drive(prove(due), YES, by_day)
+    assert commands[-1].duration_s >= 24 * 3600
+    assert proof.verdict is Verdict.UNPROVEN
+
+
 @pytest.mark.parametrize(
     ("answers", "is_forgotten"),
     [([read(6.0)], False), ([read(32.0), YES, read(6.0)], True), ([Accepted(), None], True), ([None, None], False)],
@@ -82,7 +92,7 @@ def test_an_expected_default_that_is_not_there_was_forgotten(answers, is_forgott
 def test_the_other_unit_is_tried_once_and_is_what_the_proof_says():
     commands, proof = drive(prove(UNTOLD), Rejected("no"), YES, read(1200, "W"))
     assert [each.profile.unit for each in commands[:2]] == [RateUnit.A, RateUnit.W]
-    assert commands[2] == ReadComposite(1, BEYOND_LEASE_S, RateUnit.W)
+    assert commands[2] == ReadComposite(1, READ_AHEAD_S, RateUnit.W)
     assert proof.rate_unit is RateUnit.W
 
 
