@@ -9,6 +9,7 @@ from app.domain.units import energy_wh, mean_power_w
 
 HEADROOM_RATIO = 1.25
 BINDING_SHARE = 0.95
+SMALL_PARK_SHARE = 0.1
 BUSIEST_STEPS = 6
 WHOLE_W = 1000.0
 SAFE_CURRENT_A = 6.0
@@ -22,7 +23,7 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
 
     Below that it is what charging on sun alone would exceed for half an hour, so that it binds; but never less than a
     quarter above the least limit under which every car can still be filled. What one surprised station could draw comes
-    on top; a park of two or three stations needs more than half for that and all safe currents.
+    on top, in a small park (under 16 stations), where that is much, also on top of the half.
     """
     stations = prepared["stations"]
     nameplates_w = sum(_nameplates_w(prepared))
@@ -33,8 +34,12 @@ def default_limit_w(prepared: dict[str, Any]) -> float:
     busy_w = BINDING_SHARE * busiest_w(cars, surplus_w, starts_at)
     safe_w = SAFE_CURRENT_A * prepared["voltage_v"] * len(stations)
     wanted_w = max(HEADROOM_RATIO * least_w, busy_w) + _surprise_w(prepared)
-    least_useful_w = safe_w + WHOLE_W + _surprise_w(prepared)
-    return float(max(least_useful_w, min(nameplates_w / 2, wanted_w)) // WHOLE_W * WHOLE_W)
+    surprise_w = _surprise_w(prepared)
+    least_useful_w = safe_w + WHOLE_W + surprise_w
+    most_w = nameplates_w / 2
+    if surprise_w > SMALL_PARK_SHARE * most_w:
+        most_w += surprise_w
+    return float(max(least_useful_w, min(most_w, wanted_w)) // WHOLE_W * WHOLE_W)
 
 
 def _surprise_w(prepared: dict[str, Any]) -> float:

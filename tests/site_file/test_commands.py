@@ -30,7 +30,7 @@ def test_numbers_are_told_in_full_however_narrow_the_terminal_is(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     told = run("check", EXAMPLE).output
     assert "…" not in told
-    assert "48/48/26 A" in told
+    assert "48/48/25.3 A" in told
     assert "left for cars" in told
 
 
