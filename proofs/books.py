@@ -52,6 +52,7 @@ class Books:
         self._newest: dict[str, LimitEntry] = {}
         self._reasons: dict[int, str] = {}
         self._order_no = 0
+        self.once_proven: set[int] = set()
 
     @property
     def evses(self) -> dict[int, EvseSpec]:
@@ -181,6 +182,8 @@ class Books:
         """Keep that the defaults of EVSEs are proven since then, or (None) not."""
         self._need()
         for evse_id in evse_ids:
+            if proven_at is not None:
+                self.once_proven.add(evse_id)
             self._evses[evse_id] = replace(
                 self._evses[evse_id],
                 is_verified=proven_at is not None,

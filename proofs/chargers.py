@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from app.domain.commands import Accepted, Outcome, Profile, RateUnit, Rejected
+from app.domain.commands import Accepted, ApplyProfile, Outcome, Profile, RateUnit, ReadComposite, Rejected
 from app.domain.snapshot import EvseSpec
 from proofs.agenda import Agenda, since_start_s
 from proofs.parks import APPLY_MOST_S, LAG_MOST_S, Wires
@@ -37,23 +37,8 @@ class Car:
     pairs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SetProfile:
-    """SetChargingProfile, default or lease; `order_no` is ours, the station does not see it."""
-
-    evse_number: int
-    profile: Profile
-    order_no: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadProfile:
-    """GetCompositeSchedule beyond any lease: what will hold then."""
-
-    evse_number: int
-
-
-Call = SetProfile | ReadProfile
+Call = ApplyProfile | ReadComposite
+"""What a controller may say to a station here."""
 
 
 class Outlet:
@@ -152,7 +137,7 @@ class Charger:
     def answer(self, call: Call) -> Outcome:
         """Take a call; what it changes is in force within `APPLY_MOST_S`."""
         outlet = self.outlets[call.evse_number]
-        if isinstance(call, ReadProfile):
+        if isinstance(call, ReadComposite):
             return self._read_back(outlet)
         profile = call.profile
         if profile.station_ref is not None and (outlet.car is None or outlet.car.session_id != profile.station_ref):
@@ -196,15 +181,19 @@ class Charger:
         return since_start_s(profile.start_at) + profile.periods[-1].offset_s - self._clock_offset_s
 
     def _read_back(self, outlet: Outlet) -> Outcome:
+        """Return the composite schedule: a lease with what comes behind it, else the default, else all there is."""
         unit = outlet.spec.rate_unit
+        w_per_unit = 1.0 if unit is RateUnit.W else outlet.spec.w_per_a
+        periods: list[list[float]] = [[0, outlet.spec.nameplate_w / w_per_unit]]
         if self.surprise is Surprise.FALSE_READ_BACK:
-            safe_w = outlet.spec.safe_power_w
-            told = safe_w if unit is RateUnit.W else safe_w / outlet.spec.w_per_a
-        elif outlet.default is None:
-            told = outlet.spec.nameplate_w if unit is RateUnit.W else outlet.spec.nameplate_w / outlet.spec.w_per_a
-        else:
-            told = outlet.default[0]
-        return Accepted({"unit": unit.value, "periods": [[0, told]]})
+            periods = [[0, outlet.spec.safe_power_w / w_per_unit]]
+        elif outlet.lease is not None:
+            left_s = max(1.0, self._lease_ends_s(outlet.lease) - self._agenda.now_s)
+            offsets_s = (0.0, left_s)
+            periods = [[offset_s, each.limit] for offset_s, each in zip(offsets_s, outlet.lease.periods, strict=False)]
+        elif outlet.default is not None:
+            periods = [[0, outlet.default[0]]]
+        return Accepted({"unit": unit.value, "periods": periods})
 
     def _limit(self, outlet: Outlet) -> tuple[float, RateUnit] | None:
         if outlet.lease is not None:

@@ -1,23 +1,24 @@
 """One station's sender: proves what is not proven, then sends what is wanted, one call at a time.
 
-It does what `ocpp_central.reconcile` does: orders leave in the order of their numbers, an error, a timeout or a hang-up
+It drives the same steps as `ocpp_central.reconcile` (`app.scheduling.proving`), and does what that does around them: orders leave in the order of their numbers, an error, a timeout or a hang-up
 is recorded as unknown (R5), a late answer is recorded when it comes, a default counts once it was read back (R8).
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Generator
+from typing import Protocol, TypeVar
 
-from app.domain.commands import Accepted, Outcome, RateUnit
+from app.domain.commands import ApplyProfile, Command, Outcome, ReadComposite
 from app.domain.limits import LimitEntry, LimitOrder
 from app.domain.snapshot import EvseSpec
-from app.scheduling import profiles
+from app.scheduling import proving
+from app.scheduling.proving import DefaultDue, Proof, Verdict
 from proofs.agenda import Act, Agenda
 from proofs.books import Books, DatabaseGone
-from proofs.chargers import Call, ReadProfile, SetProfile
+from proofs.chargers import Call
 from proofs.lines import CALL_TIMEOUT_S, Line
 
 PROOF_RETRY_S = 60.0
-TOLERANCE_A = 0.1
+Ended = TypeVar("Ended")
 
 
 class Process(Protocol):
@@ -78,7 +79,7 @@ class Sender:
             unproven = [spec for spec in specs if not spec.is_verified and spec.is_controllable]
             if unproven and self._agenda.now_s >= self._retry_s:
                 self._is_busy = True
-                self._process.then(lambda: self._install(unproven[0]))
+                self._process.then(lambda: self._prove(unproven[0]))
                 return
             taken = self._books.take(set(self._evse_ids), self._agenda.now_at)
         except DatabaseGone:
@@ -98,12 +99,30 @@ class Sender:
             return
         entry = taken.pop(0)
         spec = self._books.evses[entry.evse_id]
-        profile = profiles.lease_profile(_order(entry, spec), spec.rate_unit)
-        self._call(
-            SetProfile(spec.evse_number, profile, entry.order_no),
+        self._step(
+            proving.deliver(_order(entry, spec), spec.rate_unit),
+            None,
             ended=lambda outcome: self._record(entry, outcome, lambda: self._send(taken)),
             late=lambda outcome: self._record(entry, outcome, lambda: None),
         )
+
+    def _step(
+        self,
+        steps: Generator[Command, Outcome | None, Ended],
+        heard: Outcome | None,
+        ended: Callable[[Ended], None],
+        late: Callable[[Outcome], None],
+    ) -> None:
+        """Go on with what was heard: send the next command, or end with the result."""
+        if self._is_over:
+            return
+        try:
+            command = steps.send(heard)
+        except StopIteration as done:
+            ended(done.value)
+            return
+        assert isinstance(command, ApplyProfile | ReadComposite)
+        self._call(command, lambda outcome: self._step(steps, outcome, ended, late), late)
 
     def _call(self, call: Call, ended: Callable[[Outcome | None], None], late: Callable[[Outcome], None]) -> None:
         """Send a call; `ended` once with its outcome or None, `late` with an answer that comes after that."""
@@ -140,32 +159,22 @@ class Sender:
             self._process.ring_leader()
         then()
 
-    def _install(self, spec: EvseSpec) -> None:
-        if self._is_over:
-            return
-        profile = profiles.default_profile(
-            spec.evse_number, spec.safe_power_w, spec.w_per_a, spec.phase_count, spec.rate_unit
+    def _prove(self, spec: EvseSpec) -> None:
+        is_covered = any(entry.evse_id == spec.evse_id for entry in self._books.entries)
+        due = DefaultDue(
+            spec.evse_number,
+            spec.safe_power_w,
+            spec.w_per_a,
+            spec.phase_count,
+            spec.rate_unit,
+            is_expected=spec.evse_id in self._books.once_proven and not is_covered,
+            is_covered=is_covered,
         )
-        self._call(
-            SetProfile(spec.evse_number, profile),
-            ended=lambda outcome: self._read_back(spec, outcome),
-            late=lambda _: None,
-        )
+        self._step(proving.prove(due), None, ended=lambda proof: self._end_proof(spec, proof), late=lambda _: None)
 
-    def _read_back(self, spec: EvseSpec, outcome: Outcome | None) -> None:
-        if not isinstance(outcome, Accepted):
-            self._end_proof(spec, is_proven=False)
-        elif not self._is_over:
-            self._call(
-                ReadProfile(spec.evse_number),
-                ended=lambda told: self._end_proof(spec, is_proven=_is_safe(told, spec)),
-                late=lambda _: None,
-            )
-
-    def _end_proof(self, spec: EvseSpec, *, is_proven: bool) -> None:
-        if self._is_over:
-            return
+    def _end_proof(self, spec: EvseSpec, proof: Proof) -> None:
         self._is_busy = False
+        is_proven = proof.verdict is Verdict.PROVEN
         try:
             self._books.set_proof([spec.evse_id], self._agenda.now_at if is_proven else None)
         except DatabaseGone:
@@ -192,12 +201,3 @@ def _order(entry: LimitEntry, spec: EvseSpec) -> LimitOrder:
         w_per_a=spec.w_per_a,
         phase_count=spec.phase_count,
     )
-
-
-def _is_safe(told: Outcome | None, spec: EvseSpec) -> bool:
-    """Whether a read-back says the safe power at most."""
-    if not isinstance(told, Accepted):
-        return False
-    last = float(told.detail["periods"][-1][1])
-    power_w = last if told.detail["unit"] == RateUnit.W.value else last * spec.w_per_a
-    return power_w <= spec.safe_power_w + TOLERANCE_A * spec.w_per_a

@@ -3,10 +3,11 @@
 import random
 from functools import partial
 
+from app.domain.commands import ApplyProfile
 from app.domain.limits import LimitOrder
 from app.scheduling import profiles
 from proofs.agenda import Agenda, at_of
-from proofs.chargers import Car, Charger, Outlet, SetProfile
+from proofs.chargers import Car, Charger, Outlet
 from proofs.parks import LEASE, park_of
 from simulators.feeders import FeederTree
 
@@ -35,7 +36,7 @@ def drawn_a(intended_s: float, arrives_s: float) -> list[float]:
     lease = profiles.lease_profile(order, spec.rate_unit)
     pair = outlet.wires.pairs[0]
     charger.plug_in(outlet, Car("session 1", 32.0, outlet.wires.pairs))
-    agenda.at(arrives_s, partial(charger.answer, SetProfile(spec.evse_number, lease, 1)))
+    agenda.at(arrives_s, partial(charger.answer, ApplyProfile(spec.evse_number, lease)))
     agenda.run(arrives_s + LATEST_S)
     return [outlet.traces[pair].current_a_at(arrives_s + tenth / 10) for tenth in range(int(LATEST_S) * 10)]
 
