@@ -1,6 +1,6 @@
 """One station's sender: proves what is not proven, then sends what is wanted, one call at a time.
 
-It drives the steps that `ocpp_central.reconcile` drives (`app.scheduling.proving`), and does around them what that does:
+It drives the same steps as `ocpp_central.reconcile` (`app.scheduling.proving`), and does around them what that does:
 orders leave in the order of their numbers, an error, a timeout or a hang-up is recorded as unknown (R5), a late answer
 is recorded when it comes, a default counts once it was read back (R8).
 """
