@@ -85,28 +85,8 @@ class Session:
         self._raw_door = RawDoor(
             station_id, dialect, self._calls, self._gate, shared.transactions, turn, self._reconciler.answered_late
         )
-        self._onboarding = Onboarding(
-            station_id,
-            shared.transactions,
-            shared.bus,
-            self._gate,
-            self._commands.carry_out,
-            dialect=dialect.subprotocol,
-            setup=dialect.setup,
-            needs=shared.options.needs,
-            report_wait_s=shared.options.report_wait_s,
-            look=shared.standing,
-        )
-        self._certification = Certification(
-            station_id,
-            shared.transactions,
-            shared.bus,
-            self._gate,
-            self._commands.perform,
-            shared.authority,
-            shared.options.organisation,
-            shared.standing,
-        )
+        self._onboarding = _onboarding(station_id, dialect, shared, self._gate, self._commands)
+        self._certification = _certification(station_id, shared, self._gate, self._commands)
 
     @property
     def unsettled(self) -> set[int]:
@@ -226,3 +206,33 @@ class Session:
         if what not in self._shared.counts:
             log.warning("first_of_its_kind", station_id=self.station_id, what=what)
         self._shared.counts[what] += count
+
+
+def _onboarding(
+    station_id: str, dialect: Dialect, shared: Shared, gate: BootGate, commands: StationCommands
+) -> Onboarding:
+    return Onboarding(
+        station_id,
+        shared.transactions,
+        shared.bus,
+        gate,
+        commands.carry_out,
+        dialect=dialect.subprotocol,
+        setup=dialect.setup,
+        needs=shared.options.needs,
+        report_wait_s=shared.options.report_wait_s,
+        look=shared.standing,
+    )
+
+
+def _certification(station_id: str, shared: Shared, gate: BootGate, commands: StationCommands) -> Certification:
+    return Certification(
+        station_id,
+        shared.transactions,
+        shared.bus,
+        gate,
+        commands.perform,
+        shared.authority,
+        shared.options.organisation,
+        shared.standing,
+    )
