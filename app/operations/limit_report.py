@@ -78,7 +78,7 @@ async def report(tx: Tx, site_id: str) -> LimitReport:
     ledgers = ledgers_of(evses, entries, tx.now, site.settle)
     in_force_w = {evse_id: possible_w(ledger, tx.now, site.settle) for evse_id, ledger in ledgers.items()}
     busy = {each.evse_id for each, _ in await desired_limits(tx.session, site_id)}
-    measured = await measuring.look(tx, site, cars_of(ledgers, in_force_w, busy))
+    measured = await measuring.look(tx, site, cars_of(evses, ledgers, in_force_w, busy))
     rows = burdens(site, evses, in_force_w, measured.loads)
     feeders = {feeder.feeder_id: feeder for feeder in site.feeders}
     above = {evse.evse_id: {None, *(each.feeder_id for each in path(evse.feeder_id, feeders))} for evse in evses}

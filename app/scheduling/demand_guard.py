@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 from app.domain.intervals import MARKET_SLOT, market_slot_start
 from app.domain.limits import EvseLedger
-from app.domain.snapshot import SiteSpec
+from app.domain.snapshot import EvseSpec, SiteSpec
 from app.domain.units import energy_wh, mean_power_w
 from app.scheduling.feeders import Grid
 from app.scheduling.ledger import base_w
 from app.scheduling.uncontrolled import STALE, Sample
 
 SLACK = timedelta(seconds=60)
+BETWEEN = timedelta(seconds=30)  # from a reading to the orders it brings about, and the car's own ramp
 SPREAD = timedelta(minutes=5)
 AIM_SHARE = 0.99
 BAND_SHARE = 0.02
@@ -29,11 +30,15 @@ BAND_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Cars:
-    """What cars may draw: `busy_w` those that want energy, `floor_w` they at their safe power, `idle_w` the others."""
+    """What cars may draw: `busy_w` those that want energy, `floor_w` they at their safe power, `idle_w` the others.
+
+    `slack` is how much later than meant a lease may end at the slowest station.
+    """
 
     busy_w: float
     floor_w: float
     idle_w: float
+    slack: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,12 @@ class Guarded:
         return self.least_mean_w <= self.target_w
 
 
-def cars_of(ledgers: Mapping[int, EvseLedger], possible_w: Mapping[int, float], busy: Collection[int]) -> Cars:
+def cars_of(
+    evses: Sequence[EvseSpec],
+    ledgers: Mapping[int, EvseLedger],
+    possible_w: Mapping[int, float],
+    busy: Collection[int],
+) -> Cars:
     """Return what the cars may draw; an EVSE with more than its base in force is busy, whatever is said of it."""
     bases_w = {evse_id: base_w(ledger) for evse_id, ledger in ledgers.items()}
     drawing = {evse_id for evse_id in possible_w if evse_id in busy or possible_w[evse_id] > bases_w[evse_id]}
@@ -63,6 +73,7 @@ def cars_of(ledgers: Mapping[int, EvseLedger], possible_w: Mapping[int, float], 
         busy_w=sum(possible_w[evse_id] for evse_id in drawing),
         floor_w=sum(bases_w[evse_id] for evse_id in drawing),
         idle_w=sum(power_w for evse_id, power_w in possible_w.items() if evse_id not in drawing),
+        slack=max((evse.lease_slack for evse in evses if evse.evse_id in drawing), default=timedelta(0)),
     )
 
 
@@ -86,7 +97,7 @@ def guarded(
     drawn_wh = _drawn_wh(site, samples, cars, load_w, starts_at, now)
     whole_wh = energy_wh(AIM_SHARE * target_w, MARKET_SLOT)
     left_wh = whole_wh - drawn_wh
-    reaction = min(site.lease + site.settle + SLACK, MARKET_SLOT)
+    reaction = min(site.lease + site.settle + max(SLACK, cars.slack + BETWEEN), MARKET_SLOT)
     far_w = min(cars.floor_w + max(site.reserve_w, load_w), AIM_SHARE * target_w)
     allowed_w = min(
         _until_reaction_w(left_wh, rest, far_w, reaction),

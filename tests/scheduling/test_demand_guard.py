@@ -40,6 +40,13 @@ def test_what_was_saved_may_be_drawn_and_what_was_spent_may_not():
     assert guard(drawn(110_000.0, 15), 15).cap_w == pytest.approx(48_000.0)
 
 
+def test_a_station_with_a_slow_clock_may_end_its_lease_late_and_leaves_less():
+    """What the cars may go on drawing until then is taken from the rest of the half hour."""
+    samples, many = drawn(90_000.0, 10), replace(CARS, busy_w=80_000.0)
+    prompt, slow = (guard(samples, 10, replace(many, slack=timedelta(seconds=each))).cap_w for each in (30, 360))
+    assert slow < prompt
+
+
 def test_feeding_in_takes_nothing_off_what_was_drawn():
     assert guard(drawn(-50_000.0, 15), 15).drawn_wh == 0.0
 
