@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from electric_books import Plant, Violated
+from electric_books import Plant
 from electric_plant import (
     BAYS,
     LAG,
@@ -24,6 +24,7 @@ from electric_plant import (
     above,
     leaf_count,
 )
+from electric_store import Violated
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
