@@ -23,6 +23,7 @@ from app.scheduling.cycle import decide, open_books
 from app.scheduling.demand_guard import capped, cars_of
 from app.scheduling.feeders import grid_of
 from app.scheduling.following import CALM_SHARE, Line, Sun
+from app.scheduling.ledger import base_w
 from app.scheduling.orders import settled, taken
 from app.store.base import among, stored_text
 from app.store.electrical import feeders_of
@@ -63,7 +64,8 @@ async def allocate_site(tx: Tx, site_id: str, term: int | None = None) -> dateti
     measured = await measuring.look(tx, site, cars)
     grid = grid_of(site, watched.evses, measured.loads)
     excesses = grid.excesses(books.possible_w)
-    await measuring.tell(tx, site_id, measured, excesses)
+    resting = grid.resting(books.possible_w, {evse_id: base_w(each) for evse_id, each in books.ledgers.items()})
+    await measuring.tell(tx, site_id, measured, excesses, resting)
     await obedience.tell(tx, site, pairs, watched, is_contained=not excesses)
     newest = await newest_limits(tx.session, [each.session_id for each, _ in desired])
     decided = decide(

@@ -4,7 +4,7 @@
 to look again because a reading would be stale; `tell` says what is wrong. Call both with the site locked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -98,12 +98,16 @@ def _wake_at(
     return min((at for at in times if at > now), default=None)
 
 
-async def tell(tx: Tx, site_id: str, measured: Measured, excesses: Loads) -> None:
-    """Tell what is wrong; `excesses` are the rows where INV-1 does not hold now: their recovery is under way."""
+async def tell(tx: Tx, site_id: str, measured: Measured, excesses: Loads, resting: Collection[RowKey]) -> None:
+    """Tell what is wrong; `excesses` are the rows where INV-1 does not hold now: their recovery is under way.
+
+    In those of `resting` nothing is left to lower: what exceeds there is load, or EVSEs that count at nameplate.
+    """
     told: Mapping[str, Subjects] = {
         "meter": {subject: {"reason": reason} for subject, reason in measured.bounds.troubles.items()},
         "over_limit": {
-            subject_of(row): _excess(row, over, measured.bounds.exceeded.get(row)) for row, over in excesses.items()
+            subject_of(row): _excess(row, over, measured.bounds.exceeded.get(row), is_resting=row in resting)
+            for row, over in excesses.items()
         },
         "over_rating": {subject_of(row): _amount(row, over) for row, over in measured.bounds.over.items()},
         "demand": {} if measured.guard is None or measured.guard.is_feasible else {"": _demand(measured.guard)},
@@ -112,9 +116,9 @@ async def tell(tx: Tx, site_id: str, measured: Measured, excesses: Loads) -> Non
         await alarms.tell(tx, site_id, kind, subjects)
 
 
-def _excess(row: RowKey, over: Amount, beyond_reserve: Amount | None) -> Mapping[str, Any]:
+def _excess(row: RowKey, over: Amount, beyond_reserve: Amount | None, *, is_resting: bool) -> Mapping[str, Any]:
     beyond = {} if beyond_reserve is None else _amount(row, beyond_reserve, "reserve_exceeded")
-    return {**_amount(row, over), **beyond}
+    return {**_amount(row, over), **beyond, **({"is_nothing_left_to_lower": True} if is_resting else {})}
 
 
 def _amount(row: RowKey, over: Amount, name: str = "over") -> dict[str, Any]:

@@ -95,6 +95,14 @@ class Grid:
         over = zip(self.rows, self.loads(powers_w), strict=True)
         return {row.key: load - row.capacity for row, load in over if load > row.capacity + GUARD}
 
+    def resting(self, powers_w: Mapping[int, float], bases_w: Mapping[int, float]) -> set[RowKey]:
+        """Return the rows where no EVSE counts with more than its base: no limit that is sent can lower those."""
+        return {
+            row.key
+            for row, loaders in zip(self.rows, self.loaders, strict=True)
+            if not any(powers_w[evse_id] > bases_w[evse_id] + GUARD for evse_id, _ in loaders)
+        }
+
     def capacity_w(self) -> float:
         """Return what all EVSEs together may be allowed, by the site's own limit."""
         return max(0.0, self.rows[0].capacity)

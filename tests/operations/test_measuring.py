@@ -139,6 +139,14 @@ async def test_a_load_above_its_reserve_begins_a_recovery_that_is_told_with_its_
     assert (told_at, ended_at) == (began_at, park.clock.at)
 
 
+async def test_where_every_car_is_at_its_safe_current_already_it_is_said_that_nothing_is_left_to_lower(park):
+    await park.open()
+    await park.read(21_000.0)
+    await park.cycle()
+    ((_, detail, _, _),) = await park.alarms("over_limit")
+    assert detail["is_nothing_left_to_lower"]
+
+
 async def test_ten_seconds_above_a_rating_are_an_alarm(park):
     await park.open()
     await park.run(10_000.0, MINUTE, grid_w=21_000.0, totals={"panel": {"L2": 112.0}})

@@ -85,6 +85,13 @@ def test_the_margin_covers_what_the_k_largest_stations_could_draw_beyond_their_s
     assert twice["main", L1] == 85.0 - 48.0
 
 
+def test_a_row_rests_where_nobody_counts_with_more_than_without_any_limit():
+    grid = grid_of(SITE, [evse(1), evse(2, Wiring.L3_N)])
+    resting = grid.resting({1: 1200.0, 2: 3000.0}, {1: 1200.0, 2: 1200.0})
+    assert {("main", L1), ("panel", L2)} <= resting
+    assert not {("main", L3), ("panel", None), (None, None)} & resting
+
+
 def test_all_evses_of_one_station_are_surprised_together():
     evses = [replace(evse(number), station_id="s1", evse_number=number) for number in (1, 2)]
     capacities = {row.key: row.capacity for row in grid_of(replace(SITE, surprised_count=1), evses).rows}
