@@ -15,6 +15,7 @@ from app.store import (  # noqa: F401 - they fill the metadata
     session,
     site,
     station,
+    stays,
     upkeep,
     watches,
 )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.domain.commands import RateUnit
 from app.domain.intervals import Interval
+from app.domain.stays import StayOutlook
 from app.domain.wiring import Feeder, Wiring
 
 
@@ -27,7 +28,8 @@ class SiteSpec:
     `rise_w` is the site's ΔB (see `Feeder`). `demand_target_w` is the contract's 30-minute mean, None without one.
 
     `lease` is how long a limit holds without renewal, `settle` how long after an acknowledgement headroom is freed,
-    `departure_buffer` how early the planner wants cars done where that is free.
+    `departure_buffer` how early the planner wants cars done where that is free. `miss_cost_ratio` is how many kWh from
+    the grid it is worth to deliver one kWh that a car would miss by leaving early (0: departures are taken as said).
     """
 
     site_id: str
@@ -44,6 +46,7 @@ class SiteSpec:
     low_voltage_share: float = 0.9
     rise_w: float | None = None
     demand_target_w: float | None = None
+    miss_cost_ratio: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ class Demand:
 
     `need_wh` is what is still to be delivered, `max_power_w` the least of EVSE, car and the cap learnt from metered
     power. `power_w` is the last metered power (None unknown), `limit_w` the limit accepted last (None: default only).
-    `switched_at` is when its limit last went from or to zero.
+    `switched_at` is when its limit last went from or to zero. `outlook` is what was learnt of how long it may really
+    stay and take (None: what was said counts).
     """
 
     session_id: str
@@ -110,6 +114,7 @@ class Demand:
     power_w: float | None = None
     limit_w: float | None = None
     switched_at: datetime | None = None
+    outlook: StayOutlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +130,48 @@ class ExpectedDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivalGroup:
+    """Cars that usually come and are not there yet, without a booking: so many (a mean) at about the same time.
+
+    They only claim a share of the sun and of the limits; nothing is promised to them.
+    """
+
+    period: Interval
+    cars_count: float
+    need_wh: float
+    max_power_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class SurplusSlot:
-    """Expected surplus (PV − building load, never negative) over an interval of the planning grid."""
+    """Expected surplus (PV − building load, never negative) over an interval of the planning grid.
+
+    `low_w` and `high_w` are its P10 and P90 (None: not known). `deficit_w` is building load − PV, never negative: what
+    the building takes from the grid, which counts towards the contract's 30-minute mean.
+    """
 
     interval: Interval
     surplus_w: float
+    low_w: float | None = None
+    high_w: float | None = None
+    deficit_w: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GridSlot:
+    """What a kWh from the grid costs over an interval, in the site's currency and in g CO2 (None: not told)."""
+
+    interval: Interval
+    price_per_kwh: float | None
+    co2_g_per_kwh: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSnapshot:
     """Everything `plan()` may look at. Tuples are sorted by evse_id / start; `surplus` covers the horizon without gaps.
 
-    `measured_surplus_w` is the newest site reading (None when stale).
+    `measured_surplus_w` is the newest site reading (None when stale). `grid` is sorted by start too and may be
+    empty or have gaps: prices that are not told are alike.
     """
 
     site: SiteSpec
@@ -145,4 +180,6 @@ class SiteSnapshot:
     expected: tuple[ExpectedDemand, ...] = ()
     surplus: tuple[SurplusSlot, ...] = ()
     measured_surplus_w: float | None = None
+    arrivals: tuple[ArrivalGroup, ...] = ()
+    grid: tuple[GridSlot, ...] = ()
     meta: dict[str, str] = field(default_factory=dict)

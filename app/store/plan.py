@@ -37,7 +37,8 @@ LONGEST_ON_THE_WAY = timedelta(minutes=15)
 class PlanRow(Base):
     """One plan of one site. `body` is the plan, `inputs` the snapshot it was made from, both as JSON text.
 
-    `surplus_w` is the surplus that it reckoned with in its first slot.
+    `surplus_w` is the surplus that it reckoned with in its first slot. `planner` names the code that made it (None: it
+    is older than this note).
     """
 
     __tablename__ = "plan"
@@ -50,6 +51,7 @@ class PlanRow(Base):
     body: Mapped[str] = mapped_column(Text)
     inputs: Mapped[str] = mapped_column(Text)
     surplus_w: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
+    planner: Mapped[str | None] = mapped_column(String(64))
 
 
 class DesiredLimitRow(Base):

@@ -14,6 +14,7 @@ from app.store.base import Base
 class SiteRow(Base):
     """One car park behind one limit; the root of its electrical tree. See `app.domain.snapshot.SiteSpec`.
 
+    `tariff` is what the grid costs and emits by the clock of the site's zone, as given (None: not told).
     `reading_refused_at` is when a reading last came that cannot be meant, `reading_refused_for` what was wrong with it.
     """
 
@@ -25,6 +26,7 @@ class SiteRow(Base):
         CheckConstraint("surprised_count >= 0 AND low_voltage_share > 0 AND low_voltage_share <= 1", name="surprises"),
         CheckConstraint("rise_w >= 0 AND demand_target_w > 0", name="targets"),
         CheckConstraint("abs(latitude_deg) <= 90 AND abs(longitude_deg) <= 180 AND pv_peak_w > 0", name="sun"),
+        CheckConstraint("miss_cost_ratio >= 0 AND miss_cost_ratio <= 100", name="miss_cost_ratio"),
     )
 
     site_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -50,6 +52,8 @@ class SiteRow(Base):
     pv_azimuth_deg: Mapped[float | None]
     reading_refused_at: Mapped[datetime | None]
     reading_refused_for: Mapped[str | None] = mapped_column(String(200))
+    miss_cost_ratio: Mapped[float] = mapped_column(default=3.0, server_default=text("3"))
+    tariff: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None, nullable=True)
 
 
 class SiteReadingRow(Base):

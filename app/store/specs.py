@@ -31,6 +31,7 @@ def site_spec(row: SiteRow, feeders: Sequence[Feeder] = ()) -> SiteSpec:
         low_voltage_share=row.low_voltage_share,
         rise_w=row.rise_w,
         demand_target_w=row.demand_target_w,
+        miss_cost_ratio=row.miss_cost_ratio,
     )
 
 

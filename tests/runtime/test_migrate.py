@@ -39,7 +39,7 @@ async def names(url, query):
 
 
 async def test_an_empty_database_is_brought_to_the_schema_that_the_rows_describe(empty_database_url):
-    assert await migrate(empty_database_url) == "0004"
+    assert await migrate(empty_database_url) == "0005"
     assert await on(empty_database_url, differences) == []
 
 
@@ -78,7 +78,7 @@ async def test_check_constraints_say_the_same_as_the_rows(database_url, empty_da
 
 async def test_migrating_twice_and_from_two_nodes_at_once_is_harmless(empty_database_url):
     revisions = await asyncio.gather(*(migrate(empty_database_url) for _ in range(3)))
-    assert revisions == ["0004"] * 3
+    assert revisions == ["0005"] * 3
 
 
 async def test_the_schema_can_be_taken_down_again(database_url):
