@@ -67,6 +67,7 @@ class EmbeddedPostgres:
         self._lock: IO[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._installed: tuple[Account, Binaries, int] | None = None
+        self._is_death_told = False
 
     @property
     def pid(self) -> int | None:
@@ -104,17 +105,18 @@ class EmbeddedPostgres:
     async def keep_running(self, went_well: Callable[[], None]) -> None:
         """Watch the server, for `supervise`; start it again in place, at the same port, when it was found dead.
 
-        Raises DatabaseUnavailable when it has ended, and when it cannot be started again: each call tries once. Nothing
-        that was committed is lost. `went_well` is told once it has run for ten seconds, so that one that dies at every
-        start is tried less and less often.
+        Raises DatabaseUnavailable when it has ended, also before this was called, and when it cannot be started again:
+        each call tries once. Nothing that was committed is lost. `went_well` is told once it has run for ten seconds,
+        so that one that dies at every start is tried less and less often.
         """
-        if self._server is not None and self._server.poll() is not None:
+        if self._is_death_told and self._server is not None and self._server.poll() is not None:
             await self.restart()
         began_s = time.monotonic()
         while self._server is not None and self._server.poll() is None:
             if time.monotonic() - began_s > STEADY_S:
                 went_well()
             await asyncio.sleep(WATCH_EVERY_S)
+        self._is_death_told = True
         raise DatabaseUnavailable("the embedded PostgreSQL ended by itself; it is started again")
 
     async def restart(self) -> None:
@@ -188,6 +190,7 @@ class EmbeddedPostgres:
                         said = _tail(log_file, said_before_bytes)
                         raise DatabaseUnavailable(f"PostgreSQL ended while starting: {said}")
                     await asyncio.sleep(POLL_S)
+            self._is_death_told = False
         except TimeoutError:
             raise DatabaseUnavailable(f"PostgreSQL was not ready in {READY_TIMEOUT_S:.0f} s, see {log_file}") from None
 

@@ -337,12 +337,30 @@ async def test_a_server_that_is_killed_alone_is_started_again_in_place_and_readi
 
 
 @on_linux
+async def test_a_server_that_died_before_anybody_watched_is_told_of_and_then_started_again(data_dir, monkeypatch):
+    monkeypatch.setattr(embedded_postgres, "STEADY_S", 0.1)
+    server, well = quick(data_dir), asyncio.Event()
+    async with server as url:
+        os.kill(server.pid, signal.SIGKILL)
+        server._server.wait()
+        with pytest.raises(DatabaseUnavailable, match="ended by itself"):
+            await server.keep_running(well.set)
+        watcher = asyncio.create_task(server.keep_running(well.set))
+        async with asyncio.timeout(60):
+            await well.wait()
+        assert await ask(url, "SELECT 1") == 1
+        watcher.cancel()
+
+
+@on_linux
 async def test_a_server_that_cannot_be_started_again_is_tried_once_a_round(data_dir):
     server = quick(data_dir)
     async with server:
         (data_dir / "postgresql.conf").write_text("shared_buffers = 'plenty'\n")
         os.kill(server.pid, signal.SIGKILL)
         server._server.wait()
+        with pytest.raises(DatabaseUnavailable, match="ended by itself"):
+            await server.keep_running(lambda: None)
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable, match="shared_buffers"):
                 await server.keep_running(lambda: None)
