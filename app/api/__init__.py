@@ -36,12 +36,14 @@ from app.api.v1 import (
     station_logbook,
     station_security,
     stations,
+    tariffs,
     upkeep_commands,
 )
 
 NOUNS = (
     sites,
     electrical,
+    tariffs,
     limit_report,
     alarms,
     readings,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.domain.electrical import SiteModel
+from app.scheduling import tariff
 from app.scheduling.burdens import Burden, place_of, planned_burdens, spell, why_unsafe
 from app.scheduling.site_model import flaws_of
 from app.site_file.model import SiteFile
@@ -37,7 +38,7 @@ def checked(text: str) -> Checked:
     except Unreadable as broken:
         return Checked(None, None, (), tuple(broken.findings))
     lines, model = Lines(text), file.site_model()
-    findings = _zone(file, lines)
+    findings = [*_zone(file, lines), *_tariff(file, lines)]
     flaws = flaws_of(model)
     findings += [Finding(flaw.path, flaw.reason, lines.line_of(flaw.path), flaw.is_warning) for flaw in flaws]
     rows = planned_burdens(model.site, model.planned()) if all(flaw.is_warning for flaw in flaws) else ()
@@ -53,6 +54,11 @@ def _zone(file: SiteFile, lines: Lines) -> list[Finding]:
         reason = "is not a time zone of the IANA database, like Asia/Tokyo"
         return [Finding("site.zone", reason, lines.line_of("site.zone"))]
     return []
+
+
+def _tariff(file: SiteFile, lines: Lines) -> list[Finding]:
+    flaws = () if file.tariff is None else tariff.flaws_of(file.tariff.tariff())
+    return [Finding(f"tariff.{field}", reason, lines.line_of(f"tariff.{field}")) for field, reason in flaws]
 
 
 def _room(row: Burden, model: SiteModel, lines: Lines) -> list[Finding]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from app.api.models import In, StationId
 from app.api.v1.electrical import EvsePlaceIn, FeederId, FeederIn, MaxCurrentA
 from app.api.v1.sites import SiteChangeIn, SiteIn, columns_of
+from app.api.v1.tariffs import TariffIn
 from app.domain.electrical import EvsePlace, SiteModel
 from app.domain.snapshot import SiteSpec
 from app.scheduling.site_model import MOST_EVSES_COUNT, MOST_FEEDERS_COUNT
@@ -21,6 +22,7 @@ SPEC_COLUMNS = (
     "low_voltage_share",
     "rise_w",
     "demand_target_w",
+    "miss_cost_ratio",
 )
 
 
@@ -48,9 +50,10 @@ class StationTable(In):
 
 
 class SiteFile(In):
-    """A site, its feeders and its stations."""
+    """A site, its tariff (None: the grid is alike at all times), its feeders and its stations."""
 
     site: SiteTable
+    tariff: TariffIn | None = None
     feeders: Annotated[dict[FeederId, FeederIn], Field(max_length=MOST_FEEDERS_COUNT, default_factory=dict)]
     stations: Annotated[dict[StationId, StationTable], Field(max_length=MOST_EVSES_COUNT, default_factory=dict)]
 

@@ -26,8 +26,8 @@ class Api:
         """Return what is at a path; raises NotFound and what the server says."""
         return self._ask("GET", path, None)
 
-    def send(self, method: str, path: str, body: Any) -> Any:
-        """Send a body; raises what the server says."""
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a body, or nothing; raises what the server says."""
         return self._ask(method, path, body)
 
     def _ask(self, method: str, path: str, body: Any) -> Any:
@@ -39,7 +39,7 @@ class Api:
             raise NotFound(_told(answer))
         if answer.is_error:
             raise Conflict(f"the server refuses it ({answer.status_code}): {_told(answer)}")
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def _told(answer: httpx.Response) -> str:
@@ -70,7 +70,8 @@ def apply(file: SiteFile, api: Api, keys_file: Path | None, *, is_dry: bool = Fa
     site_id = file.site.site_id
     place = f"/v1/sites/{site_id}"
     before = _stored(api, file)
-    wanted = file.model_dump(mode="json", include={"feeders", "stations"}) | {"site": file.changeable()}
+    wanted = file.model_dump(mode="json", by_alias=True, include={"feeders", "stations", "tariff"})
+    wanted["site"] = file.changeable()
     stored = {} if before is None else before["stations"]
     known = {each: of for each, of in wanted["stations"].items() if each in stored}
     missing = [each for each in wanted["stations"] if each not in known]
@@ -79,13 +80,18 @@ def apply(file: SiteFile, api: Api, keys_file: Path | None, *, is_dry: bool = Fa
         raise Conflict(f"not provisioned yet: {told}; with --keys-file they are, and their keys written there")
     if before is None:
         yield f"site {site_id}: is new"
-        before = {"site": file.changeable(), "feeders": {}, "stations": {}}
+        before = {"site": file.changeable(), "tariff": None, "feeders": {}, "stations": {}}
         if not is_dry:
             api.send("POST", "/v1/sites", file.site.model_dump(mode="json"))
     changes = list(differences(before, wanted | {"stations": known}))
     yield from changes
     if changes and not is_dry:
-        api.send("PUT", f"{place}/electrical", wanted | {"stations": known})
+        electrical = {"site": wanted["site"], "feeders": wanted["feeders"], "stations": known}
+        api.send("PUT", f"{place}/electrical", electrical)
+    changes = list(tariff_differences(before["tariff"], wanted["tariff"]))
+    yield from changes
+    if changes and not is_dry:
+        api.send("DELETE" if wanted["tariff"] is None else "PUT", f"{place}/tariff", wanted["tariff"])
     for station_id in missing:
         yield f"stations.{station_id}: is new"
         if not is_dry and keys_file is not None:
@@ -103,8 +109,15 @@ def _stored(api: Api, file: SiteFile) -> Mapping[str, Any] | None:
         return None
     if site["zone"] != file.site.zone:
         raise Conflict(f"the site is in {site['zone']}, and a zone does not change", field="site.zone")
-    stored: Mapping[str, Any] = api.get(f"{place}/electrical")
-    return stored
+    return {**api.get(f"{place}/electrical"), "tariff": _stored_tariff(api, place)}
+
+
+def _stored_tariff(api: Api, place: str) -> Any:
+    """Return the tariff that the server has of a site, None where it has none."""
+    try:
+        return api.get(f"{place}/tariff")
+    except NotFound:
+        return None
 
 
 def differences(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
@@ -128,6 +141,24 @@ def differences(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
                 yield f"{name}: is new"
 
 
+def tariff_differences(before: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield what is different between two tariffs, by the paths of a site file."""
+    if before is None or wanted is None:
+        if before is not wanted:
+            yield "tariff: is taken away" if wanted is None else "tariff: is new"
+        return
+    yield from _fields("tariff", {**before, "periods": None}, {**wanted, "periods": None})
+    stored = before["periods"]
+    for number, period in enumerate(wanted["periods"]):
+        name = f"tariff.periods[{number}]"
+        if number < len(stored):
+            yield from _fields(name, stored[number], period)
+        else:
+            yield f"{name}: is new"
+    for number in range(len(wanted["periods"]), len(stored)):
+        yield f"tariff.periods[{number}]: is taken away"
+
+
 def _fields(name: str, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
     for field, value in wanted.items():
         if before.get(field) != value:
@@ -135,6 +166,8 @@ def _fields(name: str, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "none" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
@@ -152,5 +185,10 @@ def stored_file(api: Api, site_id: str) -> SiteFile:
     electrical = api.get(f"/v1/sites/{quote(site_id, safe='')}/electrical")
     own = {name: value for name, value in site.items() if name not in {"site_id", "created_at"}}
     return SiteFile.model_validate(
-        {"site": {"id": site["site_id"], **own}, "feeders": electrical["feeders"], "stations": electrical["stations"]}
+        {
+            "site": {"id": site["site_id"], **own},
+            "tariff": _stored_tariff(api, f"/v1/sites/{quote(site_id, safe='')}"),
+            "feeders": electrical["feeders"],
+            "stations": electrical["stations"],
+        }
     )

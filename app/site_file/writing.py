@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.api.v1.electrical import EvsePlaceIn, FeederIn
+from app.api.v1.tariffs import TariffIn
+from app.domain.tariff import WEEKDAYS
 from app.site_file.model import SiteFile, SiteTable
 
 BARE = re.compile(r"^[A-Za-z0-9_-]+$")
@@ -21,6 +23,9 @@ def _lines(file: SiteFile) -> Iterator[str]:
     site = file.site.model_dump(mode="json", by_alias=True)
     yield "[site]"
     yield from (f"{name} = {_value(value)}" for name, value in _told(site, _defaults(SiteTable)))
+    if file.tariff is not None:
+        yield ""
+        yield from _tariff(file.tariff)
     for feeder_id, feeder in file.feeders.items():
         yield ""
         yield f"[feeders.{_name(feeder_id)}]"
@@ -33,6 +38,19 @@ def _lines(file: SiteFile) -> Iterator[str]:
         for evse in station.evses:
             told = _told(evse.model_dump(mode="json"), _defaults(EvsePlaceIn))
             yield f"  {{ {', '.join(f'{name} = {_value(value)}' for name, value in told)} }},"
+        yield "]"
+
+
+def _tariff(tariff: TariffIn) -> Iterator[str]:
+    told = tariff.model_dump(mode="json", by_alias=True)
+    periods = told.pop("periods")
+    yield "[tariff]"
+    yield from (f"{name} = {_value(value)}" for name, value in _told(told, {}))
+    if periods:
+        yield "periods = ["
+        for period in periods:
+            own = [(name, value) for name, value in _told(period, {}) if (name, value) != ("days", list(WEEKDAYS))]
+            yield f"  {{ {', '.join(f'{name} = {_value(value)}' for name, value in own)} }},"
         yield "]"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import Range
@@ -13,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.facts import Activity
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot
 from app.domain.snapshot import Demand, EvseSpec, ExpectedDemand, IntentSource, SiteSnapshot, SurplusSlot
+from app.domain.tariff import tariff_of
 from app.scheduling.surplus import expected_surplus, measured_surplus_w
+from app.scheduling.tariff import grid_slots
 from app.store.driver import BookingRow, VehicleRow
 from app.store.electrical import feeders_of
 from app.store.plan import LimitRow, accepted_limits
@@ -66,7 +69,9 @@ async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> S
         and (demand := demand_of(row, *by_id[row.evse_id], limits[row.session_id], now)) is not None
     ]
     expected = await _expected(session, site_id, {spec.evse_id: spec for _, spec in pairs}, now)
-    surplus, measured_w = await _surplus(session, site_id, now, _until_at(demands, expected, now))
+    until_at = _until_at(demands, expected, now)
+    surplus, measured_w = await _surplus(session, site_id, now, until_at)
+    tariff = None if site.tariff is None else tariff_of(site.tariff)
     return SiteSnapshot(
         site=site_spec(site, await feeders_of(session, site_id)),
         evses=tuple(spec for _, spec in pairs),
@@ -74,6 +79,7 @@ async def read_snapshot(session: AsyncSession, site_id: str, now: datetime) -> S
         expected=expected,
         surplus=surplus,
         measured_surplus_w=measured_w,
+        grid=() if tariff is None else grid_slots(tariff, ZoneInfo(site.zone), now, until_at),
     )
 
 

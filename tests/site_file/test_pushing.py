@@ -12,7 +12,7 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.identity import Role
 from app.operations import access
 from app.runtime.http import serve_http
-from app.site_file.pushing import Api, apply, client_of, stored_file
+from app.site_file.pushing import Api, apply, client_of, stored_file, tariff_differences
 from app.site_file.reading import read
 
 pytestmark = pytest.mark.database
@@ -83,6 +83,34 @@ async def test_only_what_differs_is_said_and_changed(served, tmp_path):
     assert await pushed(served, changed, is_dry=True) == expected
     assert await pushed(served, changed) == expected
     assert await pushed(served, changed) == expected[-1:]
+
+
+async def test_a_tariff_is_pushed_changed_and_taken_away(served, tmp_path):
+    head, tail = EXAMPLE.split("[tariff]")
+    without = head + "[feeders." + tail.split("[feeders.", 1)[1]
+    assert "tariff" not in without
+    await pushed(served, EXAMPLE, tmp_path / "keys")
+    changed = EXAMPLE.replace("price_per_kwh = 30", "price_per_kwh = 31")
+    assert await pushed(served, changed, is_dry=True) == ["tariff.periods[0].price_per_kwh: 30 → 31"]
+    assert await pushed(served, changed) == ["tariff.periods[0].price_per_kwh: 30 → 31"]
+    assert await pushed(served, changed) == []
+    assert await pushed(served, without) == ["tariff: is taken away"]
+    assert await pushed(served, without) == []
+    assert await pushed(served, EXAMPLE) == ["tariff: is new"]
+
+
+def test_periods_of_a_tariff_are_told_apart_by_their_number():
+    period = {"days": ["mon"], "from": "08:00", "to": "09:00", "price_per_kwh": 1.0}
+    later = period | {"days": ["mon", "sun"], "to": "10:00"}
+    one, two = {"currency": "JPY", "periods": [period]}, {"currency": "EUR", "periods": [later, period]}
+    there = ["tariff.currency: JPY → EUR", "tariff.periods[0].days: mon → mon, sun"]
+    assert list(tariff_differences(one, two)) == [
+        *there,
+        "tariff.periods[0].to: 09:00 → 10:00",
+        "tariff.periods[1]: is new",
+    ]
+    assert list(tariff_differences(two, one))[-1] == "tariff.periods[1]: is taken away"
+    assert list(tariff_differences(None, None)) == []
 
 
 async def test_stations_that_are_not_provisioned_are_an_error_unless_keys_may_be_written(served):

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.api.v1.electrical import ElectricalIn, EvsePlaceIn, FeederIn
+from app.api.v1.tariffs import TariffIn
 from app.domain.electrical import EvsePlace
+from app.domain.tariff import WEEKDAYS, clock_of, document_of, tariff_of
 from app.domain.wiring import Feeder, FeederKind, Wiring
 from app.site_file.model import SiteFile
 from app.site_file.reading import read
@@ -47,6 +49,17 @@ def feeders(draw, names):
 
 
 @st.composite
+def tariffs(draw):
+    """A tariff of the right form; whether it can be meant is another question."""
+    clocks = st.integers(0, 96).map(clock_of)
+    prices = {"price_per_kwh": maybe(numbers(100, 0)), "co2_g_per_kwh": maybe(numbers(1000, 0))}
+    days = st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=7, unique=True)
+    period = st.fixed_dictionaries({"from": clocks, "to": clocks}, optional={"days": days} | prices)
+    words = {"currency": st.just("JPY"), "co2_source": TITLES, "periods": st.lists(period, max_size=3)}
+    return draw(st.fixed_dictionaries({}, optional=words | prices))
+
+
+@st.composite
 def files(draw):
     names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     evse = st.fixed_dictionaries(
@@ -69,6 +82,7 @@ def files(draw):
             "surprised_stations": st.integers(0, 100),
             "voltage_v": numbers(1000, 50),
             "low_voltage_share": numbers(1, 0.5),
+            "miss_cost_ratio": numbers(100, 0),
             "safe_current_a": numbers(500, 0),
             "min_current_a": numbers(500),
         },
@@ -76,6 +90,7 @@ def files(draw):
     return SiteFile.model_validate(
         {
             "site": draw(site),
+            "tariff": draw(maybe(tariffs())),
             "feeders": {name: draw(feeders(names)) for name in names},
             "stations": {
                 name: {"evses": draw(st.lists(evse, min_size=1, max_size=2))}
@@ -105,6 +120,13 @@ def test_feeders_and_evses_survive_their_rows_and_the_api(file):
     shown = {(each.station_id, each.evse_number): EvsePlaceIn.of(each).model_dump() for each in places}
     told = {(name, number): evse for name, of in file.stations.items() for number, evse in enumerate(of.evses, 1)}
     assert shown == {key: evse.model_dump() for key, evse in told.items()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(tariffs())
+def test_a_tariff_survives_its_row_and_the_api(document):
+    told = TariffIn.model_validate(document)
+    assert TariffIn.of(tariff_of(document_of(told.tariff()))) == told
 
 
 def test_the_example_survives_too_with_its_comments_lost():

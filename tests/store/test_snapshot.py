@@ -13,7 +13,7 @@ from app.operations.station_facts import record_facts
 from app.store.driver import BookingRow
 from app.store.plan import LimitRow
 from app.store.session import SessionRow
-from app.store.site import ForecastRow, SiteReadingRow
+from app.store.site import ForecastRow, SiteReadingRow, SiteRow
 from app.store.snapshot import LimitHistory, limit_history, read_snapshot
 from app.store.station import EvseRow, StationRow
 
@@ -252,3 +252,13 @@ async def test_a_site_that_does_not_exist_is_not_found(transactions):
     async with transactions() as tx:
         with pytest.raises(NotFound):
             await read_snapshot(tx.session, "ghost", tx.now)
+
+
+async def test_a_tariff_is_told_for_every_slot_that_is_looked_at(park):
+    assert (await park.snapshot()).grid == ()
+    dear = {"days": ["wed"], "from": "17:00", "to": "18:00", "price_per_kwh": 30.0}
+    await park.change(SiteRow, tariff={"currency": "JPY", "price_per_kwh": 20.0, "periods": [dear]})
+    found = await park.snapshot()
+    assert [slot.interval for slot in found.grid] == [slot.interval for slot in found.surplus]
+    assert sum(slot.price_per_kwh == 30.0 for slot in found.grid) == 4
+    assert {slot.price_per_kwh for slot in found.grid} == {20.0, 30.0}

@@ -51,6 +51,17 @@ TiltDeg = Annotated[float, Field(strict=True, ge=0, le=90, allow_inf_nan=False, 
 AzimuthDeg = Annotated[
     float, Field(strict=True, ge=0, le=360, allow_inf_nan=False, description="clockwise from north, 180 is south")
 ]
+MissCostRatio = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="how many kWh from the grid one kWh missed by somebody who leaves early is worth; "
+        "0: departures are taken as said",
+    ),
+]
 COLUMNS = {
     "default_energy_kwh": "default_need_wh",
     "default_stay_hours": "default_stay",
@@ -84,6 +95,7 @@ class SiteIn(In):
     pv_peak_kw: SomePowerKw | None = None
     pv_tilt_deg: TiltDeg | None = None
     pv_azimuth_deg: AzimuthDeg | None = None
+    miss_cost_ratio: MissCostRatio = 3.0
 
 
 class SiteChangeIn(In):
@@ -107,6 +119,7 @@ class SiteChangeIn(In):
     pv_peak_kw: SomePowerKw | None = None
     pv_tilt_deg: TiltDeg | None = None
     pv_azimuth_deg: AzimuthDeg | None = None
+    miss_cost_ratio: MissCostRatio | None = None
 
 
 class SiteOut(Out):
@@ -134,6 +147,7 @@ class SiteOut(Out):
     pv_peak_kw: MaybeKwOut = Field(validation_alias="pv_peak_w")
     pv_tilt_deg: float | None
     pv_azimuth_deg: float | None
+    miss_cost_ratio: float
     created_at: datetime
 
 
