@@ -4,6 +4,7 @@ import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -27,6 +28,8 @@ class Direction(StrEnum):
 
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
+Url = Annotated[str, typer.Option(help="the server's API")]
+TokenFile = Annotated[Path | None, typer.Option(help="default: operator.token in the data folder")]
 
 
 def main() -> None:
@@ -185,9 +188,32 @@ def tail(
     _run(follow_frames(options, Console(highlight=False), WallClock().now()))
 
 
+@app.command()
+def replay(
+    plan_id: Annotated[UUID, typer.Argument(help="the plan's id")],
+    *,
+    url: Url = "http://127.0.0.1:8000",
+    token_file: TokenFile = None,
+    file: Annotated[Path | None, typer.Option(help="the plan's record, saved before: no server is asked")] = None,
+    save: Annotated[Path | None, typer.Option(help="keep the record in this file")] = None,
+) -> None:
+    """Make a past plan again from its recorded inputs and compare it bit by bit; exit 1 if anything differs."""
+    from app import replay as replays
+
+    text = replays.fetched(url, _token(token_file), plan_id) if file is None else replays.from_file(file)
+    record = replays.read(text)
+    if record.plan_id != str(plan_id):
+        _fail(f"--file: this is the record of plan {record.plan_id}")
+    if save is not None:
+        save.write_bytes(text)
+    told = replays.replay(record)
+    console = Console(highlight=False)
+    for line in replays.report(told):
+        console.print(line, markup=False, soft_wrap=True)
+    raise SystemExit(1 if told.differences else 0)
+
+
 SiteFilePath = Annotated[Path, typer.Argument(metavar="FILE", help="a site file (TOML), see docs/site-file.md")]
-Url = Annotated[str, typer.Option(help="the server's API")]
-TokenFile = Annotated[Path | None, typer.Option(help="default: operator.token in the data folder")]
 
 
 @site.command("check")

@@ -2,19 +2,18 @@
 
 import asyncio
 import uuid
-from datetime import timedelta
-from typing import Any
 
-import orjson
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.bus.subjects import site_limits
 from app.domain.plan import ChargingPlan
 from app.domain.snapshot import SiteSnapshot
+from app.operations import records
 from app.operations.transaction import Tx
 from app.scheduling.demand import LEAST_DRAW_W, observed_cap_w
 from app.scheduling.planner import plan
+from app.store import plan_queries
 from app.store.base import among
 from app.store.plan import DesiredLimitRow, PlanRow
 from app.store.session import SessionRow, running_sessions_of_site
@@ -23,6 +22,7 @@ from app.store.snapshot import LimitHistory, limit_histories, read_snapshot
 from app.store.station import EvseRow, StationRow
 
 KEPT_PLANS_COUNT = 2000
+KEPT_PLANS_BYTES = 400_000_000
 PRUNE_EVERY_COUNT = 50
 FOLLOWS_SHARE = 0.95
 
@@ -76,9 +76,10 @@ async def _write_plan(tx: Tx, snapshot: SiteSnapshot, made: ChargingPlan) -> uui
         site_id=made.site_id,
         revision=revision,
         made_at=made.made_at,
-        body=orjson.dumps(made, default=_plain).decode(),
-        inputs=orjson.dumps(snapshot, default=_plain).decode(),
+        body=records.plan_json(made).decode(),
+        inputs_zip=await asyncio.to_thread(_record, snapshot),
         surplus_w=made.surplus_w[0],
+        planner=records.planner_name(),
     )
     tx.session.add(row)
     await tx.session.flush()
@@ -116,15 +117,13 @@ async def _write_desired(tx: Tx, snapshot: SiteSnapshot, made: ChargingPlan, pla
         await tx.session.execute(statement.on_conflict_do_update(index_elements=["evse_id"], set_=changed))
 
 
+def _record(snapshot: SiteSnapshot) -> bytes:
+    return records.packed(records.snapshot_json(snapshot))
+
+
 async def _prune(tx: Tx, site_id: str, revision: int) -> None:
-    """Now and then delete plans beyond the newest 2,000."""
+    """Now and then delete plans beyond the newest 2,000, and those that more than 400 MB of newer ones follow."""
     if revision % PRUNE_EVERY_COUNT == 0:
         is_old = PlanRow.revision <= revision - KEPT_PLANS_COUNT
         await tx.session.execute(delete(PlanRow).where(PlanRow.site_id == site_id, is_old))
-
-
-def _plain(value: Any) -> Any:
-    """Spell what JSON has no word for: a span as seconds."""
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    raise TypeError(f"a plan does not hold {type(value).__name__}")
+        await plan_queries.keep_bytes(tx.session, site_id, KEPT_PLANS_BYTES)

@@ -1,16 +1,12 @@
-"""Plans as they were made: rows back into values."""
+"""Plans as they were made: rows back into values, and into what made them."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from app.domain.errors import NotFound
-from app.domain.intervals import Interval
-from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
-from app.operations import sites
+from app.domain.plan import ChargingPlan
+from app.operations import records, sites
 from app.operations.transaction import Tx
 from app.store import plan_queries
 from app.store.plan import PlanRow
@@ -42,22 +38,27 @@ async def get(tx: Tx, plan_id: UUID) -> KeptPlan:
     return _kept(row)
 
 
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A plan with what it was made from, both as JSON text, and which code made it (None: older than this note)."""
+
+    plan_id: UUID
+    site_id: str
+    revision: int
+    made_at: datetime
+    planner: str | None
+    inputs: bytes
+    plan: bytes
+
+
+async def record(tx: Tx, plan_id: UUID) -> PlanRecord:
+    """Return what is needed to make a plan again; raises NotFound."""
+    row = await plan_queries.plan(tx.session, plan_id)
+    if row is None:
+        raise NotFound("there is no such plan")
+    inputs = row.inputs.encode() if row.inputs_zip is None else records.unpacked(row.inputs_zip)
+    return PlanRecord(row.plan_id, row.site_id, row.revision, row.made_at, row.planner, inputs, row.body.encode())
+
+
 def _kept(row: PlanRow) -> KeptPlan:
-    return KeptPlan(row.plan_id, row.revision, read_plan(json.loads(row.body)))
-
-
-def read_plan(body: Mapping[str, Any]) -> ChargingPlan:
-    """Return the plan that was written field by field as JSON (instants in ISO 8601)."""
-    return ChargingPlan(
-        site_id=body["site_id"],
-        made_at=datetime.fromisoformat(body["made_at"]),
-        slots=tuple(
-            Interval(datetime.fromisoformat(slot["start_at"]), datetime.fromisoformat(slot["end_at"]))
-            for slot in body["slots"]
-        ),
-        surplus_w=tuple(body["surplus_w"]),
-        lines=tuple(PlanLine(**{**line, "power_w": tuple(line["power_w"])}) for line in body["lines"]),
-        expected=tuple(
-            ExpectedLine(**{**line, "power_w": tuple(line["power_w"])}) for line in body.get("expected", ())
-        ),
-    )
+    return KeptPlan(row.plan_id, row.revision, records.read_plan_json(row.body))

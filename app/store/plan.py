@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -35,8 +36,9 @@ LONGEST_ON_THE_WAY = timedelta(minutes=15)
 
 
 class PlanRow(Base):
-    """One plan of one site. `body` is the plan, `inputs` the snapshot it was made from, both as JSON text.
+    """One plan of one site. `body` is the plan as JSON, `inputs_zip` the snapshot it was made from, as compressed JSON.
 
+    `inputs` is that snapshot as text, of plans that are older than `inputs_zip` (else empty).
     `surplus_w` is the surplus that it reckoned with in its first slot. `planner` names the code that made it (None: it
     is older than this note).
     """
@@ -49,7 +51,8 @@ class PlanRow(Base):
     revision: Mapped[int] = mapped_column(BigInteger)
     made_at: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
-    inputs: Mapped[str] = mapped_column(Text)
+    inputs: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    inputs_zip: Mapped[bytes | None] = mapped_column(LargeBinary)
     surplus_w: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     planner: Mapped[str | None] = mapped_column(String(64))
 

@@ -18,6 +18,8 @@ def upgrade() -> None:
     op.add_column("site", sa.Column("tariff", postgresql.JSONB()))
     op.create_check_constraint("miss_cost_ratio", "site", "miss_cost_ratio >= 0 AND miss_cost_ratio <= 100")
     op.add_column("plan", sa.Column("planner", sa.String(64)))
+    op.add_column("plan", sa.Column("inputs_zip", sa.LargeBinary()))
+    op.alter_column("plan", "inputs", server_default="")
     op.create_table(
         "past_stay",
         sa.Column(
@@ -48,6 +50,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("learnt_stays")
     op.drop_table("past_stay")
+    op.execute("UPDATE plan SET inputs = '{}' WHERE inputs = ''")
+    op.alter_column("plan", "inputs", server_default=None)
+    op.drop_column("plan", "inputs_zip")
     op.drop_column("plan", "planner")
     op.drop_constraint(op.f("ck_site_miss_cost_ratio"), "site")
     op.drop_column("site", "tariff")

@@ -40,6 +40,7 @@ ALLOWED = {
     ("DELETE", "/v1/sites/{site_id}/forecast-feed"): OPERATOR,
     ("GET", "/v1/sites/{site_id}/plan"): OPERATOR,
     ("GET", "/v1/plans/{plan_id}"): OPERATOR,
+    ("GET", "/v1/plans/{plan_id}/inputs"): OPERATOR,
     ("POST", "/v1/stations"): KEEPERS,
     ("GET", "/v1/stations"): KEEPERS,
     ("GET", "/v1/stations/{station_id}"): KEEPERS,

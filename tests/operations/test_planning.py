@@ -1,16 +1,18 @@
 import asyncio
+import os
+import uuid
 from datetime import timedelta
 
-import orjson
 import pytest
 from rows import MORNING, add_driver, add_site, add_station
 from sqlalchemy import func, select, text, update
 
 from app.domain.errors import NotFound
 from app.domain.facts import SessionEnded, SessionStarted
-from app.operations import limits, planning
-from app.operations.plans import read_plan
+from app.operations import limits, planning, records
 from app.operations.station_facts import record_facts
+from app.scheduling.planner import plan
+from app.store import plan_queries
 from app.store.plan import DesiredLimitRow, LimitRow, PlanRow
 from app.store.session import SessionRow
 from app.store.station import EvseRow
@@ -48,10 +50,11 @@ async def test_a_plan_is_kept_with_what_it_was_made_from_and_what_it_wants_now(t
     made = await replan()
     (row,) = await rows(transactions, PlanRow)
     assert (row.revision, row.made_at) == (1, MORNING)
-    assert read_plan(orjson.loads(row.body)) == made
-    inputs = orjson.loads(row.inputs)
-    assert [demand["need_wh"] for demand in inputs["demands"]] == [12_000.0, 12_000.0]
-    assert inputs["site"]["lease"] == 600.0
+    assert records.read_plan_json(row.body) == made
+    inputs = records.read_snapshot_json(records.unpacked(row.inputs_zip))
+    assert [demand.need_wh for demand in inputs.demands] == [12_000.0, 12_000.0]
+    assert plan(inputs, row.made_at) == made
+    assert row.planner == records.planner_name()
     desired = await rows(transactions, DesiredLimitRow)
     assert {each.evse_id: each.target_w for each in desired} == {line.evse_id: line.target_w for line in made.lines}
     assert {each.plan_id for each in desired} == {row.plan_id}
@@ -96,6 +99,17 @@ async def test_only_the_newest_plans_are_kept(transactions, replan):
     async with transactions() as tx:
         lowest, count = (await tx.session.execute(select(func.min(PlanRow.revision), func.count()))).one()
     assert (lowest, count) == (planning.PRUNE_EVERY_COUNT + 1, planning.KEPT_PLANS_COUNT)
+
+
+async def test_large_records_push_the_oldest_plans_out_and_the_newest_stays(transactions, park):
+    async with transactions() as tx:
+        for revision in range(1, 6):
+            made = {"made_at": MORNING, "body": "{}", "inputs_zip": os.urandom(10_000)}
+            tx.session.add(PlanRow(plan_id=uuid.uuid4(), site_id="north", revision=revision, **made))
+        await tx.session.flush()
+        for most_bytes, left in ((100_000, [1, 2, 3, 4, 5]), (35_000, [3, 4, 5]), (100, [5])):
+            await plan_queries.keep_bytes(tx.session, "north", most_bytes)
+            assert list(await tx.session.scalars(select(PlanRow.revision).order_by(PlanRow.revision))) == left
 
 
 async def test_a_site_that_does_not_exist_is_not_found(transactions):

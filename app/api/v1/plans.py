@@ -1,8 +1,10 @@
 """Plans: per slot who charges with how much, what the sun is expected to give, and what cannot be promised."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter
 
 from app.api.deps import Operator, Transaction
@@ -59,6 +61,22 @@ class PlanOut(Out):
     slots: tuple[PlanSlotOut, ...]
     sessions: tuple[PlanSessionOut, ...]
     bookings: tuple[PlanBookingOut, ...]
+
+
+class PlanInputsOut(Out):
+    """What a plan was made from and what came of it, in the words of the code: W, Wh, instants and spans in ISO 8601.
+
+    `planner` names the code that made it (its version, and a hash of its source), null for older plans. The same code
+    makes the same plan of it, bit by bit: `sunslot replay`.
+    """
+
+    plan_id: UUID
+    site_id: str
+    revision: int
+    made_at: datetime
+    planner: str | None
+    inputs: dict[str, Any]
+    plan: dict[str, Any]
 
 
 def _planned_wh(plan: ChargingPlan, line: PlanLine | ExpectedLine) -> float:
@@ -129,3 +147,23 @@ async def get_newest_plan(tx: Transaction, _: Operator, site_id: SiteIdPath) -> 
 async def get_plan(tx: Transaction, _: Operator, plan_id: UUID) -> PlanOut:
     """Get a plan by id."""
     return _plan_out(await plans.get(tx, plan_id))
+
+
+@router.get(
+    "/v1/plans/{plan_id}/inputs",
+    responses=documented("not_found"),
+    operation_id="get_plan_inputs",
+    summary="Get what a plan was made from",
+)
+async def get_plan_inputs(tx: Transaction, _: Operator, plan_id: UUID) -> PlanInputsOut:
+    """Get everything that the planner looked at, and its plan, so that it can be made again."""
+    found = await plans.record(tx, plan_id)
+    return PlanInputsOut(
+        plan_id=found.plan_id,
+        site_id=found.site_id,
+        revision=found.revision,
+        made_at=found.made_at,
+        planner=found.planner,
+        inputs=orjson.loads(found.inputs),
+        plan=orjson.loads(found.plan),
+    )
