@@ -13,7 +13,7 @@ class PlanLine:
     `target_w` is the limit wanted right now: 0, or at least the EVSE's minimum. `must_w` is the part of the first
     slot's power on which the departure depends, whatever the sun does, `most_w` what the car can take (0: it needs no
     more). `unmet_wh` is what cannot be delivered by departure (0 when all can); `reason` says why in words when it
-    is not 0.
+    is not 0, and where all can be delivered, but the car will probably leave before that could be done.
     """
 
     session_id: str

@@ -16,7 +16,8 @@ GUARD_W = 1.0
 class Wish:
     """The planned mean power of a session in the current slot, and what its limit and its urgency are.
 
-    `must_w` is what of its power is not to be taken for another one's turn.
+    `must_w` is what of its power is not to be taken for another one's turn, `floor_w` what its EVSE is counted with in
+    any case.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Wish:
     need_wh: float
     departs_at: datetime
     must_w: float = 0.0
+    floor_w: float = 0.0
 
 
 def round_targets(
@@ -93,13 +95,14 @@ def _spread(wishes: Sequence[Wish], targets_w: dict[str, float], owed_w: float, 
 
 
 def _fit(wishes: Sequence[Wish], targets_w: dict[str, float], room_w: float, now: datetime) -> None:
-    """Lower those with the most to spare until all fit into the site's room; every EVSE counts at least its minimum."""
-    used_w = sum(max(targets_w[wish.key], wish.min_power_w) for wish in wishes)
+    """Lower those with the most to spare until all fit into the site's room; every EVSE counts at least its default."""
+    used_w = sum(max(targets_w[wish.key], wish.floor_w) for wish in wishes)
     for wish in sorted(wishes, key=lambda each: (-_spare_wh(each, now), each.key)):
         excess_w = used_w - room_w
         if excess_w <= GUARD_W:
             return
-        lowered_w = max(wish.min_power_w, targets_w[wish.key] - excess_w)
+        least_w = max(wish.min_power_w, wish.floor_w)
+        lowered_w = max(least_w, targets_w[wish.key] - excess_w)
         if targets_w[wish.key] > lowered_w:
             used_w -= targets_w[wish.key] - lowered_w
             targets_w[wish.key] = lowered_w

@@ -3,10 +3,21 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from hypothesis import strategies as st
 
-from app.domain.intervals import slots_between
-from app.domain.snapshot import Demand, EvseSpec, IntentSource, SiteSnapshot, SiteSpec, SurplusSlot
+from app.domain.intervals import Interval, slots_between
+from app.domain.snapshot import (
+    ArrivalGroup,
+    Demand,
+    EvseSpec,
+    GridSlot,
+    IntentSource,
+    SiteSnapshot,
+    SiteSpec,
+    SurplusSlot,
+)
+from app.domain.stays import NeedBlock, StayOutlook
 from app.domain.wiring import Feeder, Wiring
 
 NOW = datetime(2026, 4, 1, 0, 0, tzinfo=UTC)
@@ -74,3 +85,40 @@ def wired_parks(draw: st.DrawFn) -> SiteSnapshot:
         for evse in park.evses
     )
     return replace(park, site=replace(park.site, feeders=feeders), evses=evses)
+
+
+@st.composite
+def outlooks(draw: st.DrawFn, need_wh: float) -> StayOutlook:
+    """Return a curve that never rises, and maybe parts of the need, the surest first."""
+    steps = draw(st.lists(st.sampled_from([1.0, 1.0, 0.95, 0.8, 0.5]), min_size=1, max_size=24))
+    stays_share = tuple(float(share) for share in np.cumprod(steps))
+    shares = sorted(draw(st.lists(st.sampled_from([0.1, 0.4, 0.7, 1.0]), max_size=3)), reverse=True)
+    return StayOutlook(stays_share, tuple(NeedBlock(need_wh / len(shares), share) for share in shares))
+
+
+@st.composite
+def hedged_parks(draw: st.DrawFn) -> SiteSnapshot:
+    """Return a park with everything that a plan may weigh: learnt stays, arrivals, a tariff, a demand target."""
+    park = draw(wired_parks())
+    demands = tuple(
+        replace(
+            each, outlook=draw(st.none() | outlooks(each.need_wh)), limit_w=draw(st.sampled_from([None, 0.0, 3000.0]))
+        )
+        for each in park.demands
+    )
+    quarters = list(slots_between(NOW, NOW + QUARTER * 24))
+    arrivals = tuple(
+        ArrivalGroup(Interval(NOW + QUARTER * first, NOW + QUARTER * (first + 6)), 1.5, 5000.0, 6000.0)
+        for first in draw(st.lists(st.integers(0, 18), max_size=2))
+    )
+    tariff = tuple(
+        GridSlot(slot, float(draw(st.sampled_from([15, 30, 45]))), float(draw(st.sampled_from([300, 500]))))
+        for slot in quarters[: draw(st.sampled_from([0, 10, 24]))]
+    )
+    surplus = tuple(replace(each, deficit_w=draw(st.sampled_from([0.0, 4000.0]))) for each in park.surplus)
+    site = replace(
+        park.site,
+        miss_cost_ratio=draw(st.sampled_from([0.0, 1.0, 3.0, 100.0])),
+        demand_target_w=draw(st.sampled_from([None, 6000.0])),
+    )
+    return replace(park, site=site, demands=demands, arrivals=arrivals, grid=tariff, surplus=surplus)
