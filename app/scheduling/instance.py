@@ -187,12 +187,12 @@ def _tariff_cost(told: Sequence[GridSlot], slots: Sequence[Interval]) -> Ints:
     return np.rint(goals.PRICE_COST * price + goals.CO2_COST * co2).astype(np.int64)
 
 
-def _above_least(prices: Sequence[float | None]) -> Floats:
+def _above_least(told_per_kwh: Sequence[float | None]) -> Floats:
     """Return by how many means each is above the least one, within bounds; one that is not told counts as the mean."""
-    told = np.array([value for value in prices if value is not None], dtype=float)
+    told = np.array([value for value in told_per_kwh if value is not None], dtype=float)
     scale = float(np.abs(told).mean()) if len(told) else 0.0
     if scale == 0.0:
-        return np.zeros(len(prices))
-    filled = np.array([told.mean() if value is None else value for value in prices])
+        return np.zeros(len(told_per_kwh))
+    filled = np.array([told.mean() if value is None else value for value in told_per_kwh])
     above: Floats = np.minimum(goals.MOST_MEANS_RATIO, (filled - filled.min()) / scale)
     return above
