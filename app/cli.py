@@ -129,7 +129,9 @@ def backtest(
     series_clock: Annotated[
         str, typer.Option(help="naive: clocks as written; zoned: instants on --zone's clock")
     ] = "naive",
-    zone: Annotated[str, typer.Option(help="the site's time zone, for --series-clock zoned")] = "Asia/Tokyo",
+    zone: Annotated[
+        str | None, typer.Option(help="the site's time zone, for --series-clock zoned; default: the sessions' offset")
+    ] = None,
     shift_years: Annotated[int, typer.Option(min=-100, max=100, help="the sun is this many years older")] = 0,
     need: Annotated[
         str, typer.Option(help="known: what the car really takes; declared: what its driver asked for")

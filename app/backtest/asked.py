@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from app.backtest.yardstick import Question
+from app.backtest.runs import Question
 from app.domain.errors import Invalid
 from app.domain.units import w_from_kw
 
@@ -19,7 +19,7 @@ def question_of(
     least_kw: float,
     site_kw: float,
     series_clock: str,
-    zone: str,
+    zone: str | None,
     shift_years: int,
     need: str,
     weekdays: bool,
@@ -27,6 +27,9 @@ def question_of(
     last: str | None,
     min_sessions: int,
     policies: tuple[str, ...],
+    miss_cost_ratios: tuple[float, ...] = (),
+    ledger: bool = False,
+    surprised: int = 0,
 ) -> Question:
     """Return the question; raises Invalid naming the option."""
     if least_kw > evse_kw:
@@ -40,13 +43,17 @@ def question_of(
         least_w=w_from_kw(least_kw),
         site_w=w_from_kw(site_kw),
         shift_years=shift_years,
-        series_zone=_zone(zone) if _one_of("--series-clock", series_clock, "naive", "zoned") == "zoned" else None,
+        is_zoned=_one_of("--series-clock", series_clock, "naive", "zoned") == "zoned",
+        zone=None if zone is None else _zone(zone),
         weekdays=weekdays,
         least_session_count=min_sessions,
         is_need_declared=_one_of("--need", need, "known", "declared") == "declared",
         first=_day("--from", first),
         last=_day("--to", last),
         policies=policies,
+        miss_cost_ratios=miss_cost_ratios,
+        ledger=ledger,
+        surprised_count=surprised,
     )
 
 

@@ -1,9 +1,10 @@
 """Flows over one day of slots (OR-Tools, whole Wh): the most sun that could be used, and the references' plans."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from ortools.graph.python import max_flow, min_cost_flow
+from ortools.graph.python import min_cost_flow
 
 from app.backtest.days import SLOT_HOURS, SLOTS_PER_DAY, Car, Powers
 
@@ -13,62 +14,108 @@ UNMET_COST = 1_000 * GRID_COST
 UNBOUNDED_WH = 10**9
 
 
-def most_solar_wh(cars: Sequence[Car], surplus_w: Powers, evse_w: float) -> float:
-    """Return the most surplus that cars known in advance can take while all get what they need (perfect foresight).
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best that could have been: the most delivered (per car, and in all), then the most of it from the sun.
 
-    Without a site limit every need fits (`car_of` caps it), so the most delivered is certain and the least grid is a
-    maximum flow from cars through slots to the sun.
+    `powers_w` is what all cars took together in each slot, in one day that is as good.
     """
+
+    delivered_wh: float
+    solar_wh: float
+    by_car_wh: Powers
+    powers_w: Powers
+
+
+def best_of(cars: Sequence[Car], surplus_w: Powers, evse_w: float, site_w: float) -> Best:
+    """Return perfect foresight under the site's limit: a min-cost flow from cars through slots to sun or grid."""
     count = len(cars)
-    source, sink = count + SLOTS_PER_DAY, count + SLOTS_PER_DAY + 1
-    tails, heads, capacities_wh = [], [], []
+    sink, above = count + SLOTS_PER_DAY, count + SLOTS_PER_DAY + 1
+    arcs = _Arcs()
+    slot_wh = int(evse_w * SLOT_HOURS)
     for number, car in enumerate(cars):
-        slots = range(car.first, car.last)
-        tails += [source, *[number] * len(slots)]
-        heads += [number, *[count + slot for slot in slots]]
-        capacities_wh += [int(car.need_wh), *[int(evse_w * SLOT_HOURS)] * len(slots)]
-    tails += [count + slot for slot in range(SLOTS_PER_DAY)]
-    heads += [sink] * SLOTS_PER_DAY
-    capacities_wh += [int(power_w * SLOT_HOURS) for power_w in surplus_w]
-    flow = max_flow.SimpleMaxFlow()
-    flow.add_arcs_with_capacity(tails, heads, capacities_wh)
-    if flow.solve(source, sink) != flow.OPTIMAL:
-        raise RuntimeError("the maximum flow has no optimum")
-    return float(flow.optimal_flow())
+        for slot in range(car.first, car.last):
+            arcs.add(number, count + slot, slot_wh, 0)
+        arcs.add(number, sink, int(car.need_wh), UNMET_COST)
+    first_solar = len(arcs.tails)
+    room_wh = int(min(site_w * SLOT_HOURS, UNBOUNDED_WH))
+    for slot in range(SLOTS_PER_DAY):
+        solar_wh = min(int(surplus_w[slot] * SLOT_HOURS), room_wh)
+        arcs.add(count + slot, sink, solar_wh, 0)
+        arcs.add(count + slot, above, room_wh - solar_wh, GRID_COST)
+    arcs.add(above, sink, UNBOUNDED_WH, 0)
+    flow = arcs.solved([int(car.need_wh) for car in cars], sink)
+    left_wh = np.array([car.need_wh for car in cars])
+    powers_w = np.zeros(SLOTS_PER_DAY)
+    for arc in range(first_solar):
+        if arcs.heads[arc] != sink:
+            amount_wh = flow.flow(arc)
+            left_wh[arcs.tails[arc]] -= amount_wh
+            powers_w[arcs.heads[arc] - count] += amount_wh / SLOT_HOURS
+    solar_wh = sum(flow.flow(first_solar + 2 * slot) for slot in range(SLOTS_PER_DAY))
+    left_wh[left_wh < 1] = 0.0  # what rounding to whole Wh has left
+    by_car_wh = np.array([car.need_wh for car in cars]) - left_wh
+    return Best(float(by_car_wh.sum()), float(solar_wh), by_car_wh, powers_w)
+
+
+class _Arcs:
+    """Arcs collected before they are handed to the solver at once."""
+
+    def __init__(self) -> None:
+        self.tails: list[int] = []
+        self.heads: list[int] = []
+        self.capacities_wh: list[int] = []
+        self.costs: list[int] = []
+
+    def add(self, tail: int, head: int, capacity_wh: int, unit_cost: int) -> int:
+        self.tails.append(tail)
+        self.heads.append(head)
+        self.capacities_wh.append(capacity_wh)
+        self.costs.append(unit_cost)
+        return len(self.tails) - 1
+
+    def solved(self, supplies_wh: Sequence[int], sink: int) -> min_cost_flow.SimpleMinCostFlow:
+        """Return the optimal flow of what the first nodes supply to the sink; raises RuntimeError for none."""
+        flow = min_cost_flow.SimpleMinCostFlow()
+        flow.add_arcs_with_capacity_and_unit_cost(self.tails, self.heads, self.capacities_wh, self.costs)
+        for number, supply_wh in enumerate(supplies_wh):
+            flow.set_node_supply(number, supply_wh)
+        flow.set_node_supply(sink, -sum(supplies_wh))
+        if flow.solve() != flow.OPTIMAL:
+            raise RuntimeError("the min-cost flow has no optimum")
+        return flow
 
 
 def reference_plan(
-    left_wh: Powers, ends: Sequence[int], surplus_w: Powers, now: int, evse_w: float, *, grid_early: bool
+    left_wh: Powers,
+    ends: Sequence[int],
+    surplus_w: Powers,
+    now: int,
+    evse_w: float,
+    *,
+    grid_early: bool,
+    site_w: float = float("inf"),
 ) -> Powers:
     """Return what each present car takes in the slot `now` (Wh) of the cheapest plan: sun first, then early or late.
 
-    `ends[i]` is the slot by which car i has to be done, `surplus_w` the expected surplus of the day's slots.
+    `ends[i]` is the slot by which car i has to be done, `surplus_w` the expected surplus of the day's slots, `site_w`
+    the site's limit.
     """
     count, span = len(left_wh), max(ends) - now
     sink = count + span
-    tails: list[int] = []
-    heads: list[int] = []
-    capacities_wh: list[int] = []
-    costs: list[int] = []
-    firsts: list[int] = []
-    for number, end in enumerate(ends):
-        firsts.append(len(tails))
-        slots = range(max(1, end - now))
-        tails += [number] * (len(slots) + 1)
-        heads += [*[count + slot for slot in slots], sink]
-        capacities_wh += [*[int(evse_w * SLOT_HOURS)] * len(slots), round(left_wh[number])]
-        costs += [*[0] * len(slots), UNMET_COST]
-    for slot in range(span):
-        tails += [count + slot] * 2
-        heads += [sink] * 2
-        capacities_wh += [int(surplus_w[min(now + slot, SLOTS_PER_DAY - 1)] * SLOT_HOURS), UNBOUNDED_WH]
-        costs += [slot, GRID_COST + STEP_COST * (slot if grid_early else span - slot)]
-    flow = min_cost_flow.SimpleMinCostFlow()
-    flow.add_arcs_with_capacity_and_unit_cost(tails, heads, capacities_wh, costs)
+    arcs = _Arcs()
+    firsts = []
+    slot_wh, room_wh = int(evse_w * SLOT_HOURS), int(min(site_w * SLOT_HOURS, UNBOUNDED_WH))
     needs_wh = [round(each_wh) for each_wh in left_wh]
-    for number, need_wh in enumerate(needs_wh):
-        flow.set_node_supply(number, need_wh)
-    flow.set_node_supply(sink, -sum(needs_wh))
-    if flow.solve() != flow.OPTIMAL:
-        raise RuntimeError("the min-cost flow has no optimum")
+    for number, end in enumerate(ends):
+        slots = range(max(1, end - now))
+        firsts.append(len(arcs.tails))
+        for slot in slots:
+            arcs.add(number, count + slot, slot_wh, 0)
+        arcs.add(number, sink, needs_wh[number], UNMET_COST)
+    for slot in range(span):
+        solar_wh = min(int(surplus_w[min(now + slot, SLOTS_PER_DAY - 1)] * SLOT_HOURS), room_wh)
+        arcs.add(count + slot, sink, solar_wh, slot)
+        arcs.add(count + slot, sink, room_wh - solar_wh, GRID_COST + STEP_COST * (slot if grid_early else span - slot))
+    flow = arcs.solved(needs_wh, sink)
     return np.array([float(flow.flow(first)) for first in firsts])

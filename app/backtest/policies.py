@@ -3,13 +3,13 @@
 A policy is asked once a slot for the energy (Wh) that each present car may take in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from app.backtest.days import SLOT_HOURS, Car, Day, Powers
+from app.backtest.days import SLOT_HOURS, Car, Day, Foreseen, Powers
 from app.backtest.flows import reference_plan
 from app.backtest.forecasts import naive_surplus_w
 
@@ -20,8 +20,10 @@ NOTHING_WH = 1e-6
 class View:
     """What a policy may look at in one slot: the cars that are there and what they still want, the metered surplus.
 
-    `ends` is by when each car leaves as far as the policy may know: its true or its declared departure (at least one
-    slot ahead). `before` are the PV powers of the days before, in W.
+    `numbers` are the cars' places among the day's. `left_wh` is what they seem to want still, `got_wh` what they have
+    taken since plug-in. `ends` is by when each leaves as far as the policy may know: its true or its declared departure
+    (at least one slot ahead). All together stay under `site_w`. `before` are the PV powers of the days before, in W,
+    `foreseen` the surplus as the house forecasts it (None: not reckoned).
     """
 
     day: Day
@@ -32,6 +34,10 @@ class View:
     evse_w: float
     least_w: float
     before: Sequence[Powers] = field(default=())
+    numbers: Sequence[int] = field(default=())
+    got_wh: Powers = field(default_factory=lambda: np.zeros(0))
+    site_w: float = float("inf")
+    foreseen: Foreseen | None = None
 
     @property
     def most_wh(self) -> Powers:
@@ -43,6 +49,11 @@ class View:
         """The surplus of this slot."""
         return float(self.day.surplus_w[self.now]) * SLOT_HOURS
 
+    @property
+    def room_wh(self) -> float:
+        """What the site's limit leaves for all cars in this slot."""
+        return self.site_w * SLOT_HOURS
+
 
 class Policy(Protocol):
     """Decides one slot."""
@@ -52,9 +63,20 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """A policy that learns from what was seen, in order."""
+
+    def day_over(self, day: Day, got_wh: Powers) -> None:
+        """The day is over; its cars have taken this much."""
+        ...
+
+
 def uncontrolled(view: View) -> Powers:
-    """Everybody at full power on plug-in."""
-    return view.most_wh
+    """Everybody at full power on plug-in; where the site's limit binds, in equal shares."""
+    if float(view.most_wh.sum()) <= view.room_wh:
+        return view.most_wh
+    return _shared(view, np.zeros(len(view.cars)), view.room_wh, range(len(view.cars)))
 
 
 def surplus_only(view: View) -> Powers:
@@ -62,14 +84,18 @@ def surplus_only(view: View) -> Powers:
     least_wh = view.least_w * SLOT_HOURS
     wanting = [number for number, left_wh in enumerate(view.left_wh) if left_wh > 0]
     wanting.sort(key=lambda number: (view.cars[number].first, number))
-    chosen = wanting[: int(view.surplus_wh // least_wh)]
-    return _shared(view, np.zeros(len(view.cars)), view.surplus_wh, chosen)
+    usable_wh = min(view.surplus_wh, view.room_wh)
+    chosen = wanting[: int(usable_wh // least_wh)]
+    return _shared(view, np.zeros(len(view.cars)), usable_wh, chosen)
 
 
 def least_and_surplus(view: View) -> Powers:
-    """The least current always, and the sun on top, shared equally (evcc "Min+PV")."""
-    given_wh = np.minimum(view.most_wh, view.least_w * SLOT_HOURS)
-    spare_wh = view.surplus_wh - float(given_wh.sum())
+    """The least current always (first come first served under the limit), and the sun on top, shared equally.
+
+    This is evcc's "Min+PV".
+    """
+    given_wh = _served(np.minimum(view.most_wh, view.least_w * SLOT_HOURS), range(len(view.cars)), view.room_wh)
+    spare_wh = min(view.surplus_wh, view.room_wh) - float(given_wh.sum())
     return _shared(view, given_wh, spare_wh, [number for number, left_wh in enumerate(view.left_wh) if left_wh > 0])
 
 
@@ -87,12 +113,24 @@ def _shared(view: View, given_wh: Powers, spare_wh: float, chosen: Sequence[int]
     return given_wh
 
 
+def _served(wanted_wh: Powers, order: Iterable[int], room_wh: float) -> Powers:
+    """Return what is wanted, cut where the site has no room left: those that come first in the order get theirs."""
+    if float(wanted_wh.sum()) <= room_wh:
+        return wanted_wh
+    given_wh = np.zeros(len(wanted_wh))
+    for number in order:
+        given_wh[number] = min(float(wanted_wh[number]), room_wh)
+        room_wh -= given_wh[number]
+    return given_wh
+
+
 def least_laxity(view: View) -> Powers:
     """Full power with less than a slot to spare, else the sun in the order of laxity."""
     laxity = np.array(view.ends) - view.now - view.left_wh / (view.evse_w * SLOT_HOURS)
-    given_wh = np.where(laxity < 1, view.most_wh, 0.0)
-    spare_wh = view.surplus_wh - float(given_wh.sum())
-    for number in np.argsort(laxity, kind="stable"):
+    order = np.argsort(laxity, kind="stable")
+    given_wh = _served(np.where(laxity < 1, view.most_wh, 0.0), order, view.room_wh)
+    spare_wh = min(view.surplus_wh, view.room_wh) - float(given_wh.sum())
+    for number in order:
         if spare_wh <= 0:
             break
         taken_wh = min(spare_wh, float(view.most_wh[number] - given_wh[number]))
@@ -113,4 +151,6 @@ def grid_early(view: View) -> Powers:
 
 def _planned(view: View, *, grid_early: bool) -> Powers:
     expected_w = naive_surplus_w(view.day, view.before, view.now)
-    return reference_plan(view.left_wh, view.ends, expected_w, view.now, view.evse_w, grid_early=grid_early)
+    return reference_plan(
+        view.left_wh, view.ends, expected_w, view.now, view.evse_w, grid_early=grid_early, site_w=view.site_w
+    )

@@ -4,11 +4,13 @@ import csv
 import gzip
 import io
 import re
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone, tzinfo
+from itertools import pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from app.domain.errors import Invalid
 from app.domain.units import w_from_kw, wh_from_kwh
@@ -16,6 +18,10 @@ from app.domain.units import w_from_kw, wh_from_kwh
 YEARLESS = re.compile(r"^(\d\d)/(\d\d)\s+(\d\d):(\d\d)(?::\d\d)?$")
 LARGEST_KWH = 1_000.0
 LARGEST_POWER_W = 1e9
+LARGEST_FILE_BYTES = 256 * 2**20
+LONGEST_STAY = timedelta(days=60)
+LONGEST_STEP = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 ANY_LEAP_YEAR = 2000
 Amount = float  # in the unit that the column names
 
@@ -24,14 +30,15 @@ NEEDED = ("arrival", "departure", "delivered_kwh")
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One recorded stay. Times are naive local clock times of the site; `declared_at` falls back to the departure.
+    """One recorded stay. Times are naive local clock times of the site.
 
-    `requested_wh` is what the driver asked for, None where the records do not say.
+    `declared_at` is the departure that was said and `requested_wh` what the driver asked for, None where the records
+    do not say.
     """
 
     arrived_at: datetime
     left_at: datetime
-    declared_at: datetime
+    declared_at: datetime | None
     delivered_wh: float
     requested_wh: float | None
     station: str
@@ -49,52 +56,92 @@ class Series:
     step: timedelta
     is_yearless: bool
 
-    def mean_w(self, at: datetime) -> float | None:
-        """Return the power at a naive local time; None where the series has a gap."""
+    def mean_w(self, at: datetime, span: timedelta = MINUTE) -> float | None:
+        """Return the mean power from a naive local time on, for a span; None where the series has a gap.
+
+        A span that does not lie within a step is looked at by the minute, or by the step where that is shorter.
+        """
         if self.is_yearless:
             at = at.replace(year=ANY_LEAP_YEAR)
-        midnight_at = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self.power_w.get(midnight_at + (at - midnight_at) // self.step * self.step)
+        tick = min(MINUTE, self.step)
+        if floored(at, self.step) == floored(at + span - tick, self.step):
+            return self.power_w.get(floored(at, self.step))
+        powers_w = [self.power_w.get(floored(at + number * tick, self.step)) for number in range(span // tick)]
+        known_w = [each_w for each_w in powers_w if each_w is not None]
+        return sum(known_w) / len(known_w) if len(known_w) == len(powers_w) else None
+
+
+def floored(at: datetime, step: timedelta) -> datetime:
+    """Return the start of the step of the day that contains a naive time."""
+    midnight_at = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight_at + (at - midnight_at) // step * step
+
+
+def _text(path: Path) -> str:
+    """Return the file's text, unpacked; raises Invalid where it cannot be read, or is larger than 256 MB."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+        if len(raw) > LARGEST_FILE_BYTES:
+            raise Invalid(f"is larger than {LARGEST_FILE_BYTES >> 20} MB", field=str(path))
+        return raw.decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as broken:
+        raise Invalid(f"cannot be read ({broken})", field=str(path)) from None
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row); raises Invalid where the file cannot be read as CSV text."""
+    """Yield (line number, row) with names and cells trimmed; raises Invalid where it is no CSV."""
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as broken:
-        raise Invalid(f"cannot be read ({broken})", field=str(path)) from None
-    reader = csv.DictReader(io.StringIO(text))
-    for row in reader:
-        yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        for row in reader:
+            if None in row:
+                raise _bad(path, reader.line_num, "more cells than the heading names")
+            yield reader.line_num, {key.strip(): (value or "").strip() for key, value in row.items()}
+    except csv.Error as broken:
+        raise _bad(path, reader.line_num, f"is no CSV ({broken})") from None
 
 
 def _bad(path: Path, line_no: int, why: str) -> Invalid:
     return Invalid(why, field=f"{path}:{line_no}")
 
 
-def _number(path: Path, line_no: int, row: dict[str, str], name: str, largest: Amount) -> Amount:
+def _number(path: Path, line_no: int, row: dict[str, str], name: str, largest: Amount, least: Amount = 0.0) -> Amount:
     try:
         number = float(row[name])
     except ValueError:
         raise _bad(path, line_no, f"{name} {row[name]!r} is no number") from None
-    if not 0 <= number <= largest:
-        raise _bad(path, line_no, f"{name} must lie between 0 and {largest:g}")
+    if not least <= number <= largest:
+        raise _bad(path, line_no, f"{name} must lie between {least:g} and {largest:g}")
     return number
 
 
-def _time(path: Path, line_no: int, text: str, zone: ZoneInfo | None) -> datetime:
+def _time(path: Path, line_no: int, text: str, zone: tzinfo | None) -> datetime:
     """Return a naive local time: the clock as written, or (with a zone) that zone's clock at the instant."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if zone is not None and at.tzinfo is not None:
+            at = at.astimezone(zone)
+    except (ValueError, OverflowError):
         raise _bad(path, line_no, f"{text!r} is no ISO 8601 time") from None
-    if zone is not None and at.tzinfo is not None:
-        at = at.astimezone(zone)
     return at.replace(tzinfo=None)
 
 
-def read_sessions(path: Path, zone: ZoneInfo | None = None) -> list[SessionRecord]:
+def clock_of_sessions(path: Path) -> timezone:
+    """Return the clock that most arrivals are told by, as an offset from UTC; raises Invalid where none says so."""
+    offsets: Counter[timedelta] = Counter()
+    for line_no, row in _rows(path):
+        try:
+            offset = datetime.fromisoformat(row.get("arrival", "")).utcoffset()
+        except ValueError:
+            raise _bad(path, line_no, f"arrival {row.get('arrival')!r} is no ISO 8601 time") from None
+        if offset is not None:
+            offsets[offset] += 1
+    if not offsets:
+        raise Invalid("tells no offset from UTC: give the site's zone with --zone", field=str(path))
+    return timezone(max(offsets, key=lambda each: (offsets[each], each)))
+
+
+def read_sessions(path: Path, zone: tzinfo | None = None) -> list[SessionRecord]:
     """Return the recorded sessions in order of arrival.
 
     Columns: arrival, departure, delivered_kwh; declared_departure, requested_kwh, station and user where there are
@@ -102,6 +149,7 @@ def read_sessions(path: Path, zone: ZoneInfo | None = None) -> list[SessionRecor
     Invalid naming file and line.
     """
     found = []
+    lines: dict[tuple[str, ...], int] = {}
     for line_no, row in _rows(path):
         if missing := [name for name in NEEDED if not row.get(name)]:
             raise _bad(path, line_no, f"{', '.join(missing)} missing")
@@ -109,13 +157,19 @@ def read_sessions(path: Path, zone: ZoneInfo | None = None) -> list[SessionRecor
         left_at = _time(path, line_no, row["departure"], zone)
         if left_at < arrived_at:
             raise _bad(path, line_no, "the departure is before the arrival")
+        if left_at - arrived_at > LONGEST_STAY:
+            raise _bad(path, line_no, f"the stay is longer than {LONGEST_STAY.days} days")
+        told = row["arrival"], row["departure"], row.get("station", ""), row["delivered_kwh"], row.get("user", "")
+        if row.get("station") and told in lines:
+            raise _bad(path, line_no, f"is the same session as line {lines[told]}")
+        lines[told] = line_no
         declared = row.get("declared_departure")
         requested_kwh = _number(path, line_no, row, "requested_kwh", 1e6) if row.get("requested_kwh") else None
         found.append(
             SessionRecord(
                 arrived_at=arrived_at,
                 left_at=left_at,
-                declared_at=_time(path, line_no, declared, zone) if declared else left_at,
+                declared_at=_time(path, line_no, declared, zone) if declared else None,
                 delivered_wh=wh_from_kwh(_number(path, line_no, row, "delivered_kwh", LARGEST_KWH)),
                 requested_wh=None if requested_kwh is None else wh_from_kwh(requested_kwh),
                 station=row.get("station", ""),
@@ -127,16 +181,15 @@ def read_sessions(path: Path, zone: ZoneInfo | None = None) -> list[SessionRecor
     return sorted(found, key=lambda record: (record.arrived_at, record.left_at, record.station, record.user))
 
 
-def read_series(path: Path, zone: ZoneInfo | None = None) -> Series:
-    """Return a power series: columns time and power_w or power_kw, evenly spaced but for gaps.
+def read_series(path: Path, zone: tzinfo | None = None) -> Series:
+    """Return a power series: columns time and power_w or power_kw, evenly spaced but for gaps, by an hour at most.
 
     A time `MM/DD  HH:MM:SS` has no year and names the hour's end (24:00 closes the day), as building models write it.
-    Without `zone` the clock is taken as written. Raises Invalid naming file and line.
+    Without `zone` the clock is taken as written. Of a time that is told twice (a clock put back) the first counts.
+    Raises Invalid naming file and line.
     """
     power_w: dict[datetime, float] = {}
-    is_yearless = False
-    previous_at: datetime | None = None
-    steps: dict[timedelta, int] = {}
+    yearless: set[bool] = set()
     for line_no, row in _rows(path):
         name = "power_w" if "power_w" in row else "power_kw"
         if not row.get("time") or name not in row:
@@ -144,22 +197,32 @@ def read_series(path: Path, zone: ZoneInfo | None = None) -> Series:
         if row[name] == "":
             continue
         at, is_yearless = _series_time(path, line_no, row["time"], zone)
-        number = _number(path, line_no, row, name, LARGEST_POWER_W)
+        yearless.add(is_yearless)
+        if len(yearless) > 1:
+            raise _bad(path, line_no, "times with and without a year in one file")
+        number = _number(path, line_no, row, name, LARGEST_POWER_W, -LARGEST_POWER_W)
         power_w.setdefault(at, number if name == "power_w" else w_from_kw(number))
-        if previous_at is not None and at > previous_at:
-            steps[at - previous_at] = steps.get(at - previous_at, 0) + 1
-        previous_at = at
-    if not steps:
+    step = _step(path, sorted(power_w))
+    if is_yearless := True in yearless:
+        power_w = {(at - step).replace(year=ANY_LEAP_YEAR): each_w for at, each_w in power_w.items()}
+    found: dict[datetime, float] = {}
+    for at, each_w in power_w.items():
+        found.setdefault(floored(at, step), each_w)
+    return Series(found, step, is_yearless)
+
+
+def _step(path: Path, times: list[datetime]) -> timedelta:
+    """Return the commonest distance of two neighbours; raises Invalid where there is none, or too long a one."""
+    distances = Counter(after_at - before_at for before_at, after_at in pairwise(times))
+    if not distances:
         raise Invalid("has no two rows", field=str(path))
-    step = max(steps, key=lambda each: steps[each])
-    if is_yearless:
-        power_w = {at - step: value for at, value in power_w.items()}
-    return Series(
-        {at.replace(year=ANY_LEAP_YEAR) if is_yearless else at: v for at, v in power_w.items()}, step, is_yearless
-    )
+    step = max(distances, key=lambda each: (distances[each], -each))
+    if step > LONGEST_STEP:
+        raise Invalid(f"has a row every {step}: a step of at most an hour is needed", field=str(path))
+    return step
 
 
-def _series_time(path: Path, line_no: int, text: str, zone: ZoneInfo | None) -> tuple[datetime, bool]:
+def _series_time(path: Path, line_no: int, text: str, zone: tzinfo | None) -> tuple[datetime, bool]:
     yearless = YEARLESS.match(text)
     if yearless is None:
         return _time(path, line_no, text, zone), False

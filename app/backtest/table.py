@@ -1,13 +1,13 @@
 """The yardstick's table on a terminal, with progress while it is made."""
 
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.backtest.yardstick import Question, lay_out, measure
+from app.backtest.runs import Question, runs_of
+from app.backtest.yardstick import lay_out, measure
 
 COLUMNS = {
     "capture_percent": "cap-\nture %",
@@ -27,12 +27,8 @@ def show(question: Question, console: Console) -> dict[str, Any]:
     material = lay_out(question)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def start(name: str) -> Callable[[], None]:
-            task = progress.add_task(name, total=len(material.days))
-            return lambda: progress.advance(task)
-
-        figures = measure(question, material, start)
+        tasks = {run.name: progress.add_task(run.name, total=len(material.days)) for run in runs_of(question)}
+        figures = measure(question, material, lambda name, count: progress.advance(tasks[name], count))
     console.print(table_of(figures))
     return figures
 

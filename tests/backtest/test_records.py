@@ -21,11 +21,11 @@ def test_with_a_zone_instants_are_put_on_its_clock(files):
     assert record.arrived_at == datetime(2019, 5, 1, 15, 5)
 
 
-def test_without_a_declaration_the_true_departure_stands_in(tmp_path):
+def test_without_a_declaration_nothing_is_made_up(tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("arrival,departure,delivered_kwh\n2019-05-01 08:00,2019-05-01 12:00,5\n")
     (record,) = read_sessions(path)
-    assert record.declared_at == record.left_at
+    assert record.declared_at is None
     assert record.requested_wh is None
 
 

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.backtest.days import Car, Day, car_of, days_of, scaled
-from app.backtest.flows import most_solar_wh
+from app.backtest.flows import best_of
 from app.backtest.policies import grid_late, least_and_surplus, least_laxity, surplus_only, uncontrolled
-from app.backtest.production import Sunslot
+from app.backtest.production import Setting, Sunslot
 from app.backtest.records import read_series, read_sessions
 from app.backtest.replay import Rules, replay
+from app.backtest.runs import POLICIES, Question
 from app.backtest.table import table_of
-from app.backtest.yardstick import POLICIES, Question, lay_out, measure
+from app.backtest.yardstick import lay_out, measure
 from app.domain.errors import Invalid
 
 EVSE_W, LEAST_W = 6656.0, 1248.0
@@ -80,8 +81,8 @@ def days(draw) -> Day:
 @settings(deadline=None, max_examples=30)
 @given(days())
 def test_with_true_departures_everybody_is_full_and_nobody_beats_perfect_foresight(day):
-    best_wh = most_solar_wh(day.cars, day.surplus_w, EVSE_W)
-    for policy in (uncontrolled, least_laxity, grid_late, Sunslot(1e9)):
+    best_wh = best_of(day.cars, day.surplus_w, EVSE_W, 1e9).solar_wh
+    for policy in (uncontrolled, least_laxity, grid_late, Sunslot(Setting("true"))):
         tally = replay([day], [[day.pv_w]], policy, Rules(EVSE_W, LEAST_W, "true"))
         slack_wh = 1300.0 * len(day.cars) if isinstance(policy, Sunslot) else 5.0 * len(day.cars)
         assert tally.delivered_wh >= tally.need_wh - slack_wh
