@@ -27,7 +27,7 @@ def question_of(
     last: str | None,
     min_sessions: int,
     policies: tuple[str, ...],
-    miss_cost_ratios: tuple[float, ...] = (),
+    miss_prices_ratio: tuple[float, ...] = (),
     ledger: bool = False,
     surprised: int = 0,
 ) -> Question:
@@ -51,7 +51,7 @@ def question_of(
         first=_day("--from", first),
         last=_day("--to", last),
         policies=policies,
-        miss_cost_ratios=miss_cost_ratios,
+        miss_prices_ratio=miss_cost_ratios,
         ledger=ledger,
         surprised_count=surprised,
     )

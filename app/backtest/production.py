@@ -17,7 +17,7 @@ from app.domain.stays import Guest, StayOutlook
 from app.scheduling.planner import plan
 
 DEPARTURE_BUFFER = timedelta(minutes=30)
-CERTAIN = 1.0
+CERTAIN_SHARE = 1.0
 ZONE = "UTC"  # the site's own clock, in UTC's clothes
 
 
@@ -135,7 +135,9 @@ class Sunslot:
         if self.setting.departures != "true":
             return learnt
         return [
-            StayOutlook((CERTAIN,) * (end - view.now), () if each is None else each.needs, "the departure is known")
+            StayOutlook(
+                (CERTAIN_SHARE,) * (end - view.now), () if each is None else each.needs, "the departure is known"
+            )
             for end, each in zip(view.ends, learnt, strict=True)
         ]
 

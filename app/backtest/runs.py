@@ -26,7 +26,7 @@ class Question:
     """What is asked of the yardstick. Powers in W.
 
     With `is_zoned` instants are put on the clock of `zone` (None: the offset that most sessions are told by), else
-    clocks are taken as written. `miss_cost_ratios` gives Sunslot's rows once per ratio (empty: the site's default).
+    clocks are taken as written. `miss_prices_ratio` gives Sunslot's rows once per ratio (empty: the site's default).
     With `ledger` Sunslot's rows come a second time, with limits that go through the limit ledger, where up to
     `surprised_count` stations may forget theirs.
     """
@@ -47,7 +47,7 @@ class Question:
     first: date | None = None
     last: date | None = None
     policies: tuple[str, ...] = ()
-    miss_cost_ratios: tuple[float, ...] = ()
+    miss_prices_ratio: tuple[float, ...] = ()
     ledger: bool = False
     surprised_count: int = 0
 
@@ -99,8 +99,8 @@ def runs_of(question: Question) -> list[Run]:
         if question.policies and name not in question.policies:
             continue
         ratios: tuple[float | None, ...] = (None,)
-        if name in ("sunslot-declared", "sunslot-none") and question.miss_cost_ratios:
-            ratios = question.miss_cost_ratios
+        if name in ("sunslot-declared", "sunslot-none") and question.miss_prices_ratio:
+            ratios = question.miss_prices_ratio
         ledgers = (False, True) if name in DEPARTURES and question.ledger else (False,)
         runs += [Run(name, ratio, has_ledger) for ratio in ratios for has_ledger in ledgers]
     return runs

@@ -13,6 +13,7 @@ from app.scheduling.cars import Cars, Flags, Floats, Outcome
 from app.scheduling.rounding import Wish
 
 GUARD_W = 1e-6
+LATE_W = 1.0
 LIKELY_SHARE = 0.5
 
 
@@ -50,10 +51,7 @@ def must_w(cars: Cars, first_w: Floats, grid_w: float, is_due: Flags, gone: Floa
     count = len(cars.demands)
     max_w, need_wh = cars.max_w[:count], np.array([each.need_wh for each in cars.demands], dtype=float)
     left_s = np.array([(each.departs_at - slot.end_at).total_seconds() for each in cars.demands], dtype=float)
-    later_wh = max_w * np.maximum(0.0, left_s) / 3600
-    hours = slot.span.total_seconds() / 3600
-    late_w = np.maximum(0.0, need_wh - later_wh) / hours
-    must = np.where(is_due, max_w, np.minimum(first_w, late_w))
+    must = np.where(is_due, max_w, np.minimum(first_w, late_w(cars, slot)))
     spare_wh = max_w * np.maximum(0.0, left_s + slot.span.total_seconds()) / 3600 - need_wh
     order = np.lexsort((spare_wh, -(gone.mean(axis=1) - gone[:, 0])))
     more_w = np.maximum(0.0, first_w - must)[order]
@@ -62,9 +60,24 @@ def must_w(cars: Cars, first_w: Floats, grid_w: float, is_due: Flags, gone: Floa
     return must
 
 
-def wishes(cars: Cars, first_w: Floats, is_due: Flags) -> list[Wish]:
-    """Return what every session should get now; who is due gets all it can take."""
+def late_w(cars: Cars, slot: Interval) -> Floats:
+    """Return the demands' power in the first slot that the rest of their stay would be too short for."""
+    count = len(cars.demands)
+    need_wh = np.array([each.need_wh for each in cars.demands], dtype=float)
+    left_s = np.array([(each.departs_at - slot.end_at).total_seconds() for each in cars.demands], dtype=float)
+    missing_wh = need_wh - cars.max_w[:count] * np.maximum(0.0, left_s) / 3600
+    late: Floats = np.maximum(0.0, missing_wh) / (slot.span.total_seconds() / 3600)
+    return late
+
+
+def wishes(cars: Cars, first_w: Floats, is_due: Flags, late: Floats) -> list[Wish]:
+    """Return what every session should get now; who is due gets all it can take, who is `late` its minimum at least.
+
+    A turn later would be too late for what is late, however little it is.
+    """
+    least_w = np.array([each.min_power_w for each in cars.demands], dtype=float)
     powers_w = np.where(is_due, cars.max_w[: len(cars.demands)], first_w)
+    powers_w = np.where((late > LATE_W) & (first_w > GUARD_W), np.maximum(powers_w, least_w), powers_w)
     return [
         Wish(
             key=demand.session_id,

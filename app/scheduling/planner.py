@@ -18,7 +18,7 @@ from app.scheduling.cars import Cars, Outcome, cars_of
 from app.scheduling.feeders import Grid, grid_of
 from app.scheduling.flow import Problem, solve
 from app.scheduling.instance import Slots, gone_shares, instance, slots_of
-from app.scheduling.lines import Reach, due, must_w, why_missing, wishes
+from app.scheduling.lines import Reach, due, late_w, must_w, why_missing, wishes
 from app.scheduling.rounding import round_targets
 
 HORIZON = timedelta(hours=36)
@@ -88,7 +88,8 @@ def _lines(
 ) -> tuple[PlanLine, ...]:
     powers_w = outcome.energy_wh[: len(cars.demands)] * 3600 / (reach.end_s - reach.start_s)
     is_due = due(cars, snapshot, slots[0], now)
-    targets_w = round_targets(wishes(cars, powers_w[:, 0], is_due), room_w=room_w, now=now)
+    wanted = wishes(cars, powers_w[:, 0], is_due, late_w(cars, slots[0]))
+    targets_w = round_targets(wanted, room_w=room_w, now=now)
     grid_w = mean_power_w(int(outcome.grid_wh[0]), slots[0].span)
     must = must_w(cars, powers_w[:, 0], grid_w, is_due, reach.gone, slots[0])
     reasons = why_missing(cars, outcome, reach)
