@@ -11,6 +11,11 @@ def site_limits(site_id: str) -> str:
     return f"site.{site_id}.limits"
 
 
+def site_stays(site_id: str) -> str:
+    """Stays have ended at the site, or were forgotten: the learning loop should look again."""
+    return f"site.{site_id}.stays"
+
+
 def station_orders(station_id: str) -> str:
     """There are limit orders (or verification work) for the station's session."""
     return f"station.{station_id}.orders"

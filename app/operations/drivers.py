@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from app.bus.subjects import site_changed
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.pages import Page, PageAsked
+from app.operations import stays
 from app.operations.transaction import Tx
 from app.store import driver_queries
 from app.store.driver import DriverRow, TokenRow
@@ -37,6 +38,7 @@ async def drivers(tx: Tx, asked: PageAsked) -> Page[DriverRow]:
 async def erase(tx: Tx, driver_id: UUID, owner_id: UUID | None = None) -> None:
     """Delete a driver with tokens, cars, bookings and access tokens; sessions stay, without driver and card number.
 
+    What was learnt of the driver goes with them.
     Raises NotFound.
     """
     row = await get(tx, driver_id, owner_id)
@@ -44,6 +46,7 @@ async def erase(tx: Tx, driver_id: UUID, owner_id: UUID | None = None) -> None:
     changed = await driver_queries.sites_of_driver(tx.session, driver_id)
     cards = [token.token for token in await driver_queries.tokens(tx.session, driver_id)]
     await driver_queries.forget_cards(tx.session, driver_id, cards)
+    await stays.unlearn(tx, driver_id)
     await tx.session.delete(row)
     await tx.session.flush()
     for site_id in changed:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Executable, delete, func, select
 
+from app.operations.stays import KEEP as STAY_KEEP
 from app.operations.transaction import Tx
 from app.store.driver import IdempotencyRow
 from app.store.frame_queries import SURPLUS_FRAMES
@@ -13,6 +14,7 @@ from app.store.plan import LimitRow, PlanRow
 from app.store.session import MeterValueRow, SessionMessageRow
 from app.store.site import ForecastRow, SiteReadingRow
 from app.store.station import QuarantineRow, StrangerRow
+from app.store.stays import PastStayRow
 from app.store.upkeep import CommandRow, ReservationRow, StationEventRow, StationJobRow
 
 LOCK_NO = 7_160_001
@@ -26,8 +28,9 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
     """Delete old rows and return how many of each kind; nothing where another node is at it.
 
     Records (meter values, messages, plans, readings, forecasts, commands, jobs, events, reservations, closed limits) go
-    after `keep`; strangers, quarantine and idempotency answers after 30 days; raw messages after 7 days, and all but
-    the newest 5,000 of a station. Of readings that are older than 35 days one a minute stays, with the minute's means.
+    after `keep`, past stays after 400 days; strangers, quarantine and idempotency answers after 30 days; raw messages
+    after 7 days, and all but the newest 5,000 of a station. Of readings that are older than 35 days one a minute stays,
+    with the minute's means.
     """
     has_lock = await tx.session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_NO)))
     if not has_lock:
@@ -45,6 +48,7 @@ async def prune(tx: Tx, keep: timedelta) -> dict[str, int]:
         "events": delete(StationEventRow).where(StationEventRow.received_at < old_at),
         "reservations": delete(ReservationRow).where(ReservationRow.expires_at < old_at),
         "limits": delete(LimitRow).where(LimitRow.is_closed, LimitRow.intended_at < old_at),
+        "past_stays": delete(PastStayRow).where(PastStayRow.left_at < tx.now - STAY_KEEP),
         "strangers": delete(StrangerRow).where(StrangerRow.last_seen_at < short_at),
         "quarantine": delete(QuarantineRow).where(QuarantineRow.received_at < short_at),
         "frames": delete(FrameRow).where(FrameRow.at < tx.now - FRAME_KEEP),

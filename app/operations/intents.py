@@ -7,13 +7,12 @@ from app.bus.subjects import site_changed
 from app.domain.booking import EnergyWish
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.snapshot import IntentSource
-from app.operations import vehicles
+from app.operations import sessions, vehicles
 from app.operations.transaction import Tx
 from app.store import booking_queries, session_queries, site_queries
 from app.store.driver import BookingRow
 
 FARTHEST = timedelta(hours=48)
-SHORTEST_ASSUMED = timedelta(minutes=15)
 
 
 async def put(
@@ -60,8 +59,6 @@ async def assume(tx: Tx, booking: BookingRow) -> None:
     site = await site_queries.site(tx.session, row.site_id)
     if site is None:
         raise NotFound(f"there is no site {row.site_id}")
-    row.departs_at = max(row.started_at + site.default_stay, tx.now + SHORTEST_ASSUMED)
-    row.need_wh = site.default_need_wh
-    row.intent_source = IntentSource.ASSUMED.value
+    sessions.assume_default(row, site, tx.now)
     await tx.session.flush()
     tx.ring(site_changed(row.site_id))

@@ -14,6 +14,7 @@ from app.bus.subjects import site_changed, site_limits
 from app.domain.facts import Fact, Metered, SessionUpdated
 from app.domain.session import THOUSANDTH, SessionState, advance, is_a_thousandth
 from app.domain.snapshot import EvseSpec
+from app.operations import stays
 from app.operations.hearing import Hearing, payload_of
 from app.operations.session_facts import state_of, write_state
 from app.operations.transaction import Tx
@@ -98,7 +99,7 @@ async def _recorded(tx: Tx, batch: Sequence[tuple[str, Running]]) -> list[Doubt]
         elif (station_id, _key(fact)) in updates:
             updates.remove((station_id, _key(fact)))
             metering.update(station_id, fact)
-    metering.write()
+    await stays.record(tx, metering.write())
     await note_seen(tx, [specs[station_id][0] for station_id in {station_id for station_id, _ in known}])
     return metering.doubts
 
@@ -183,10 +184,11 @@ class _Metering:
         least_w = max(LEAST_CHANGE_W, LEAST_CHANGE_SHARE * spec.nameplate_w)
         return before_w is None or abs(evse.power_w - before_w) >= least_w
 
-    def write(self) -> None:
-        """Write the sessions' new states to their rows."""
+    def write(self) -> list[SessionRow]:
+        """Write the sessions' new states to their rows; return the sessions."""
         for row, state in self._states.values():
             write_state(row, state)
+        return [row for row, _ in self._states.values()]
 
     async def _doubt(self, station_id: str, fact: Metered, reason: str) -> None:
         self.doubts.append((station_id, reason))

@@ -7,6 +7,7 @@ from app.bus.subjects import site_limits
 from app.domain.facts import Activity, SessionEnded, SessionStarted, SessionUpdated
 from app.domain.session import SUPERSEDED, SessionState, advance
 from app.domain.snapshot import IntentSource
+from app.operations import stays
 from app.operations.arrivals import Presented, intent_at
 from app.operations.hearing import Hearing
 from app.store.base import stored_key, stored_text
@@ -26,6 +27,7 @@ LONGEST_KEY_COUNT = 63
 LONGEST_REF_COUNT = 36
 WITHOUT_START = "~"
 HIGHEST_REF = 2**31 - 1
+UNSAID = (IntentSource.ASSUMED, IntentSource.LEARNT)
 BEFORE_PLUG_IN = (None, Activity.NONE, Activity.PAUSED_BY_EV)
 
 
@@ -75,6 +77,7 @@ async def _complete(hearing: Hearing, row: SessionRow, fact: SessionStarted, key
         row.meter_start_wh = start_wh
         row.meter_last_wh = start_wh if row.meter_last_wh is None else row.meter_last_wh
         row.delivered_wh = row.meter_last_wh - start_wh
+    await stays.record(hearing.tx, [row])
 
 
 async def _open(
@@ -104,6 +107,7 @@ async def _open(
         row.ended_at, row.end_reason = running.started_at, SUPERSEDED
     session.add(row)
     await session.flush()
+    await stays.record(hearing.tx, [row])
     if row.ended_at is None:
         _show_start(hearing, fact, evse)
         hearing.ring()
@@ -152,7 +156,7 @@ async def _supersede(hearing: Hearing, old: SessionRow, fact: SessionStarted | S
     old.end_reason = SUPERSEDED
     await forget_desired(hearing.tx.session, old.session_id)
     await hearing.doubt(fact, f"session {old.station_ref} was still running at EVSE {fact.evse_number}")
-    await hearing.tx.session.flush()
+    await stays.record(hearing.tx, [old])
 
 
 def _show_start(hearing: Hearing, fact: SessionStarted | SessionUpdated, evse: EvseRow) -> None:
@@ -194,7 +198,7 @@ async def updated(hearing: Hearing, fact: SessionUpdated) -> None:
 
 async def _adopt(hearing: Hearing, row: SessionRow, presented: Presented, fact: SessionUpdated) -> None:
     """Give a session that began without a token its driver, and what that driver wants unless somebody said so."""
-    wants_intent = row.intent_source == IntentSource.ASSUMED and row.booking_id is None
+    wants_intent = row.intent_source in UNSAID and row.booking_id is None
     if wants_intent:
         intent = await intent_at(hearing.tx, hearing.site, row.evse_id, presented, row.started_at)
         row.booking_id, row.max_charge_w = intent.booking_id, intent.max_charge_w
@@ -226,6 +230,7 @@ async def ended(hearing: Hearing, fact: SessionEnded) -> None:
     write_state(row, advanced.state)
     for doubt in advanced.doubts:
         await hearing.doubt(fact, doubt)
+    await (stays.record(hearing.tx, [row]) if was_running else stays.record_anew(hearing.tx, row))
     await forget_desired(hearing.tx.session, row.session_id)
     await end_leases(hearing.tx.session, row.session_id, hearing.tx.now)
     if was_running and not fact.offline:

@@ -12,6 +12,7 @@ from app.domain.facts import (
     CertificateRequested,
     Fact,
     Metered,
+    Occupancy,
     Recorded,
     SessionEnded,
     SessionStarted,
@@ -24,7 +25,7 @@ from app.domain.facts import (
     TokenPresented,
     VariablesReported,
 )
-from app.operations import device_model, proofs, session_facts, station_events
+from app.operations import device_model, proofs, session_facts, station_events, stays
 from app.operations.hearing import Hearing
 from app.operations.metering import note_seen, record_metered
 from app.operations.proofs import make_of
@@ -117,5 +118,7 @@ async def _status(hearing: Hearing, fact: StatusReported) -> None:
     if fact.occupancy is not None and evse.occupancy != fact.occupancy:
         evse.occupancy = fact.occupancy
         hearing.ring()
+        if fact.occupancy is Occupancy.FREE:
+            await stays.see_leave(hearing.tx, evse.evse_id, min(fact.at, fact.received_at))
     if fact.activity is not None:
         hearing.set_activity(evse, fact.activity)

@@ -12,13 +12,19 @@ from app.store.base import Base
 
 
 class DriverRow(Base):
-    """An employee who charges."""
+    """An employee who charges.
+
+    `is_learnt_from` is whether stays are kept as this driver's; those that ended before `habits_since_at` (None: none)
+    are forgotten and not taken in again.
+    """
 
     __tablename__ = "driver"
 
     driver_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
+    is_learnt_from: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    habits_since_at: Mapped[datetime | None]
 
 
 class TokenRow(Base):

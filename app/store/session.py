@@ -29,8 +29,9 @@ class SessionRow(Base):
     """One stay of one car at one EVSE. `station_ref` is what the station knows it by.
 
     `delivered_wh` follows the register (never runs backwards). `departs_at`/`need_wh`/`intent_source` are the intent in
-    force; `need_wh` counts from plug-in. `max_charge_w` is what the car's owner says, `learnt_cap_w` what its metered
-    power showed, both None where only the EVSE limits it. `start_key` makes a replayed start find its session again.
+    force, `intent_basis` what a learnt one is taken from, in words; `need_wh` counts from plug-in. `max_charge_w` is
+    what the car's owner says, `learnt_cap_w` what its metered power showed, both None where only the EVSE limits it.
+    `start_key` makes a replayed start find its session again.
     """
 
     __tablename__ = "charging_session"
@@ -66,6 +67,7 @@ class SessionRow(Base):
     departs_at: Mapped[datetime]
     need_wh: Mapped[float]
     intent_source: Mapped[str] = mapped_column(String(16))
+    intent_basis: Mapped[str | None] = mapped_column(String(200))
     max_charge_w: Mapped[float | None]
     learnt_cap_w: Mapped[float | None]
     is_offline_replay: Mapped[bool] = mapped_column(default=False)

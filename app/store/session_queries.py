@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.pages import Page, PageAsked
 from app.store.page_queries import Keys, fetch_page
 from app.store.session import SessionRow
+from app.store.site import SiteRow
 from app.store.station import EvseRow
 
 SESSION_KEYS = Keys((SessionRow.started_at, SessionRow.session_id), (datetime, uuid.UUID), is_descending=True)
@@ -66,6 +67,19 @@ async def running_session_of_station(
         SessionRow.session_id == session_id, SessionRow.station_id == station_id, SessionRow.ended_at.is_(None)
     )
     return await session.scalar(query)
+
+
+async def running_sessions_of_driver(session: AsyncSession, driver_id: uuid.UUID) -> list[tuple[SessionRow, SiteRow]]:
+    """Return (running session, its site) of a driver, locked, sorted."""
+    query = (
+        select(SessionRow, SiteRow)
+        .join(SiteRow, SiteRow.site_id == SessionRow.site_id)
+        .where(SessionRow.driver_id == driver_id, SessionRow.ended_at.is_(None))
+        .order_by(SessionRow.session_id)
+        .with_for_update(of=SessionRow, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, site) for row, site in await session.execute(query)]
 
 
 async def session_of_station(session: AsyncSession, station_id: str, session_id: uuid.UUID) -> SessionRow | None:

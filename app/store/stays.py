@@ -33,11 +33,15 @@ class PastStayRow(Base):
 
 
 class LearntStaysRow(Base):
-    """What was learnt of a site's stays, in the form that `method` reads; made anew from `past_stay` when it is old."""
+    """What was learnt of a site's stays, in the form that `method` reads; made anew from `past_stay` when it is old.
+
+    Every writing has a `learnt_id` of its own. Where somebody was forgotten `body` is empty until it is learnt again.
+    """
 
     __tablename__ = "learnt_stays"
 
     site_id: Mapped[str] = mapped_column(ForeignKey("site.site_id", ondelete="CASCADE"), primary_key=True)
+    learnt_id: Mapped[uuid.UUID]
     learnt_at: Mapped[datetime]
     method: Mapped[str] = mapped_column(String(32))
     stays_count: Mapped[int]

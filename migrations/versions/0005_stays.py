@@ -20,6 +20,9 @@ def upgrade() -> None:
     op.add_column("plan", sa.Column("planner", sa.String(64)))
     op.add_column("plan", sa.Column("inputs_zip", sa.LargeBinary()))
     op.alter_column("plan", "inputs", server_default="")
+    op.add_column("driver", sa.Column("is_learnt_from", sa.Boolean(), nullable=False, server_default="true"))
+    op.add_column("driver", sa.Column("habits_since_at", TIME))
+    op.add_column("charging_session", sa.Column("intent_basis", sa.String(200)))
     op.create_table(
         "past_stay",
         sa.Column(
@@ -40,6 +43,7 @@ def upgrade() -> None:
     op.create_table(
         "learnt_stays",
         sa.Column("site_id", sa.String(48), sa.ForeignKey("site.site_id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("learnt_id", sa.Uuid(), nullable=False),
         sa.Column("learnt_at", TIME, nullable=False),
         sa.Column("method", sa.String(32), nullable=False),
         sa.Column("stays_count", sa.Integer(), nullable=False),
@@ -53,6 +57,9 @@ def downgrade() -> None:
     op.execute("UPDATE plan SET inputs = '{}' WHERE inputs = ''")
     op.alter_column("plan", "inputs", server_default=None)
     op.drop_column("plan", "inputs_zip")
+    op.drop_column("charging_session", "intent_basis")
+    op.drop_column("driver", "habits_since_at")
+    op.drop_column("driver", "is_learnt_from")
     op.drop_column("plan", "planner")
     op.drop_constraint(op.f("ck_site_miss_cost_ratio"), "site")
     op.drop_column("site", "tariff")

@@ -25,7 +25,10 @@ class IntentIn(WishIn):
 
 
 class SessionOut(Out):
-    """A session. `need_kwh` counts from plug-in; `intent_source` says who said so (`assumed`: the site's default)."""
+    """A session. `need_kwh` counts from plug-in; `intent_source` says who said so (`assumed`: the site's default).
+
+    `intent_basis` says in words what they are taken from.
+    """
 
     session_id: UUID
     site_id: str
@@ -41,6 +44,7 @@ class SessionOut(Out):
     departs_at: datetime
     need_kwh: KwhOut = Field(validation_alias="need_wh")
     intent_source: IntentSource
+    intent_basis: str
     max_charge_kw: MaybeKwOut = Field(validation_alias="max_charge_w")
     power_kw: MaybeKwOut = Field(validation_alias="power_w")
 
