@@ -21,7 +21,7 @@ from app.operations.forecasts import OUR_SOURCE
 from app.operations.transaction import Tx
 from app.scheduling.forecasting.arrivals import WEEKS_SLOTS, expected_arrivals
 from app.scheduling.forecasting.building import building_forecast_w
-from app.scheduling.forecasting.envelope import BEHIND_DAYS_COUNT, envelope_w
+from app.scheduling.forecasting.envelope import BEHIND_DAYS_COUNT, YOUNG_DAYS_COUNT, envelope_w
 from app.scheduling.forecasting.learner import LEAST_DAYS_COUNT, MOST_DAYS_COUNT, LearntSun, learn
 from app.scheduling.forecasting.series import SLOTS_PER_DAY, Series, series_of, slot_number, slot_start
 from app.scheduling.forecasting.sun import LEAST_DAYS_COUNT as LEAST_SUN_DAYS_COUNT
@@ -37,7 +37,6 @@ FRESH = timedelta(hours=3)
 REACH = timedelta(hours=2)
 HISTORY = timedelta(days=MOST_DAYS_COUNT + 30)
 LATE_SLOTS = SLOTS_PER_DAY
-YOUNG_DAYS_COUNT = 7
 TRUSTED_DAYS_COUNT = 10
 MOST_FORECASTS_COUNT = 50
 NEIGHBOURS_COUNT = 2

@@ -20,6 +20,7 @@ from app.scheduling.flow import Problem, solve
 from app.scheduling.instance import Slots, gone_shares, instance, slots_of
 from app.scheduling.lines import Reach, due, late_w, must_w, why_missing, wishes
 from app.scheduling.rounding import round_targets
+from app.scheduling.surplus import reckoned_w
 
 HORIZON = timedelta(hours=36)
 SHORTEST_FIRST_SLOT = timedelta(minutes=2)
@@ -55,8 +56,8 @@ def planning_slots(now: datetime, ends_at: datetime) -> tuple[Interval, ...]:
 
 
 def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, ...]:
-    """Return the surplus per planning slot: the newest measurement for the current grid slot, else the expected one."""
-    known = {floor_slot(each.interval.start_at): each.surplus_w for each in snapshot.surplus}
+    """Return the surplus per planning slot: the newest measurement now, then what is reckoned with."""
+    known = {floor_slot(each.interval.start_at): reckoned_w(each) for each in snapshot.surplus}
     powers_w = [known.get(floor_slot(slot.start_at), 0.0) for slot in slots]
     if snapshot.measured_surplus_w is not None:
         powers_w[0] = snapshot.measured_surplus_w

@@ -15,7 +15,7 @@ from app.domain.facts import Activity
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot
 from app.domain.snapshot import Demand, EvseSpec, ExpectedDemand, IntentSource, SiteSnapshot, SurplusSlot
 from app.domain.tariff import tariff_of
-from app.scheduling.surplus import expected_surplus, measured_surplus_w
+from app.scheduling.surplus import Told, expected_surplus, measured_surplus_w
 from app.scheduling.tariff import grid_slots
 from app.store.driver import BookingRow, VehicleRow
 from app.store.electrical import feeders_of
@@ -192,13 +192,11 @@ async def _surplus(
 ) -> tuple[tuple[SurplusSlot, ...], float | None]:
     forecast = await newest_forecast_row(session, site_id, now)
     readings = [each for each in await readings_since(session, site_id, now - LOOK_BACK) if each[0] <= now]
-    slots = expected_surplus(
-        starts_at=now if forecast is None else forecast.starts_at,
-        step=PLAN_SLOT if forecast is None else forecast.step,
-        pv_w=[] if forecast is None else forecast.pv_w,
-        building_w=[] if forecast is None else forecast.building_w,
-        readings=readings,
-        now=now,
-        until_at=until_at,
+    told = (
+        Told(now, PLAN_SLOT, (), ())
+        if forecast is None
+        else Told(
+            forecast.starts_at, forecast.step, forecast.pv_w, forecast.building_w, forecast.pv_p10_w, forecast.pv_p90_w
+        )
     )
-    return slots, measured_surplus_w(readings, now)
+    return expected_surplus(told, readings=readings, now=now, until_at=until_at), measured_surplus_w(readings, now)

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 from app.scheduling.demand import observed_cap_w
-from app.scheduling.surplus import expected_surplus, measured_surplus_w
+from app.scheduling.surplus import Told, expected_surplus, measured_surplus_w
 from tests.scheduling.fleets import NOW, QUARTER
 
 MINUTE = timedelta(minutes=1)
@@ -12,10 +12,7 @@ MINUTE = timedelta(minutes=1)
 
 def expected(readings, pv_w=(4000.0,) * 16, building_w=(1000.0,) * 16):
     slots = expected_surplus(
-        starts_at=NOW,
-        step=QUARTER,
-        pv_w=pv_w,
-        building_w=building_w,
+        Told(NOW, QUARTER, pv_w, building_w),
         readings=readings,
         now=NOW + 5 * MINUTE,
         until_at=NOW + timedelta(hours=3),

@@ -7,6 +7,7 @@ from app.scheduling.forecasting.series import SLOTS_PER_DAY, Powers, Series
 DAYS_COUNT = 20
 BRIGHT_SHARE = 0.95
 BEHIND_DAYS_COUNT = 3  # what is told of the day after tomorrow is known today
+YOUNG_DAYS_COUNT = 7  # with less history, yesterday counts too
 NEIGHBOUR_WEIGHTS_SHARE = (0.25, 0.5, 0.25)
 
 

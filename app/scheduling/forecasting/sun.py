@@ -39,16 +39,27 @@ def sun_forecast(
     highest power of the site. Never negative, 0 where the clear sky is, at most 1.1 × the capacity.
     """
     leads = np.arange(1, count + 1)
-    issues = np.full(count, issue)
     if not np.nansum(clear.window_w(issue, issue + count)) or capacity_w <= 0:
         return None
+    return sun_pairs(pv, clear, capacity_w, np.full(count, issue), leads, learnt)
+
+
+def sun_pairs(
+    pv: Series, clear: Series, capacity_w: float, issues: Slots, leads: Slots, learnt: LearntSun | None = None
+) -> SunForecast:
+    """Return the forecasts of pairs (issue, lead) given side by side, otherwise like `sun_forecast`.
+
+    `pv` may reach beyond the issues: each of them looks only at what was measured before it, and the band of past
+    errors only at what was measured before the first of them.
+    """
+    known = pv.before(int(issues.min()))
     if learnt is not None:
         lower_w, middle_w, upper_w = learnt.quantiles_w(pv, clear, issues, leads)
         made = SunForecast(LEARNT, middle_w, lower_w, upper_w)
     else:
         middle_w = persistence_w(pv, clear, capacity_w, issues, leads)
-        if pv.measured_days_count() >= LEAST_DAYS_COUNT:
-            lower_w, upper_w = _band_of_errors_w(pv, clear, capacity_w, middle_w, issues, leads)
+        if known.measured_days_count() >= LEAST_DAYS_COUNT:
+            lower_w, upper_w = _band_of_errors_w(known, clear, capacity_w, middle_w, issues, leads)
             made = SunForecast(CLIMATOLOGY, middle_w, lower_w, upper_w)
         else:
             made = SunForecast(PERSISTENCE, middle_w)
