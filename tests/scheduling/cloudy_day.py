@@ -17,7 +17,7 @@ from app.scheduling.cycle import decide, open_books
 from app.scheduling.feeders import grid_of
 from app.scheduling.following import Line, Sun
 from app.scheduling.planner import plan
-from app.scheduling.surplus import expected_surplus
+from app.scheduling.surplus import Told, expected_surplus
 from simulators import records
 
 STEP = timedelta(seconds=15)
@@ -175,10 +175,7 @@ class CloudyDay:
         recent = [each for each in self.readings if now - each[0] <= timedelta(hours=1)]
         until_at = max([now + QUARTER, *(car.departs_at for car in present)]) + QUARTER
         surplus = expected_surplus(
-            starts_at=self.midnight_at,
-            step=QUARTER,
-            pv_w=self.forecast_w,
-            building_w=[0.0] * 96,
+            Told(self.midnight_at, QUARTER, self.forecast_w, [0.0] * 96),
             readings=recent,
             now=now,
             until_at=until_at,
