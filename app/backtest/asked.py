@@ -51,7 +51,7 @@ def question_of(
         first=_day("--from", first),
         last=_day("--to", last),
         policies=policies,
-        miss_prices_ratio=miss_cost_ratios,
+        miss_prices_ratio=miss_prices_ratio,
         ledger=ledger,
         surprised_count=surprised,
     )
