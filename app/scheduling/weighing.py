@@ -154,7 +154,7 @@ def _filled(problem: Problem, energy_wh: Floats) -> tuple[Floats, Floats]:
     cheap_wh = _taken_wh(problem, energy_wh, np.zeros(energy_wh.shape[1], dtype=bool))
     supplies = problem.supplies
     room_wh = np.vstack([*(each.above_wh for each in problem.trunks), supplies.calm_wh + supplies.last_tier_wh])
-    is_scarce = (_loads_wh(problem, cheap_wh) >= room_wh - FULL_WH).any(axis=0)
+    is_scarce: Flags = np.any(_loads_wh(problem, cheap_wh) >= room_wh - FULL_WH, axis=0)
     taken_wh = _taken_wh(problem, energy_wh, is_scarce)
     return taken_wh, _loads_wh(problem, taken_wh)
 

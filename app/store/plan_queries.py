@@ -1,6 +1,7 @@
 """Queries on plans."""
 
 import uuid
+from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,12 @@ async def newest_plan(session: AsyncSession, site_id: str) -> PlanRow | None:
     """Return the site's plan with the highest revision, None before the first."""
     query = select(PlanRow).where(PlanRow.site_id == site_id).order_by(PlanRow.revision.desc()).limit(1)
     return await session.scalar(query)
+
+
+async def newest_plan_id(session: AsyncSession, site_id: str, until_at: datetime | None) -> uuid.UUID | None:
+    """Return the id of the site's newest plan, or of the newest one until then; None where there is none."""
+    query = select(PlanRow.plan_id).where(PlanRow.site_id == site_id).order_by(PlanRow.revision.desc()).limit(1)
+    return await session.scalar(query if until_at is None else query.where(PlanRow.made_at < until_at))
 
 
 async def plan(session: AsyncSession, plan_id: uuid.UUID) -> PlanRow | None:

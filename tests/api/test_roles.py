@@ -41,6 +41,8 @@ ALLOWED = {
     ("GET", "/v1/sites/{site_id}/plan"): OPERATOR,
     ("GET", "/v1/plans/{plan_id}"): OPERATOR,
     ("GET", "/v1/plans/{plan_id}/inputs"): OPERATOR,
+    ("GET", "/v1/plans/{plan_id}/explanation"): OPERATOR,
+    ("GET", "/v1/sessions/{session_id}/explanation"): DRIVERS,
     ("POST", "/v1/stations"): KEEPERS,
     ("GET", "/v1/stations"): KEEPERS,
     ("GET", "/v1/stations/{station_id}"): KEEPERS,

@@ -233,7 +233,9 @@ def test_no_exchange_that_was_weighed_would_have_made_the_plan_cheaper(park, is_
 
     Scarce sites without a departure buffer, and roomy ones with it: both at once are weighed a little off.
     """
-    site = replace(park.site, limit_w=1e6, feeders=()) if is_roomy else replace(park.site, departure_buffer=timedelta(0))
+    site = (
+        replace(park.site, limit_w=1e6, feeders=()) if is_roomy else replace(park.site, departure_buffer=timedelta(0))
+    )
     evses = tuple(replace(each, feeder_id=None) for each in park.evses) if is_roomy else park.evses
     park = replace(park, site=site, evses=evses)
     for costs in weighed_moves(park, plan(park, NOW)):
