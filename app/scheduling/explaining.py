@@ -5,7 +5,7 @@ dearest slot that it does use. The largest part of what the exchange would cost 
 slot, it is the promise; where there is no room, the limit. See `app.scheduling.weighing` for what is compared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -13,20 +13,19 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from app.domain.explanation import NowInstead, Reason, SessionExplanation, SpanReason, Why
+from app.domain.explanation import Reason, SessionExplanation, SpanReason, Why
 from app.domain.intervals import Interval
 from app.domain.plan import ChargingPlan, PlanLine
 from app.domain.snapshot import Demand, EvseSpec, SiteSnapshot
-from app.domain.units import kwh_from_wh
 from app.scheduling import goals
 from app.scheduling.cars import Floats
 from app.scheduling.current import now_reasons
 from app.scheduling.flow import SITE
+from app.scheduling.instead import now_instead, price_cost
 from app.scheduling.weighing import CLOSED, OPEN, Supply, Weighed, weigh
 from app.scheduling.wording import Span, not_more, sentence
 
 SUN_SHARE = 0.99
-SWAP_WH = 1000.0
 WHOLE_WH = 1.0
 NO_SLOT = -1
 PARTS = (Why.SUN, Why.RISK, Why.PRICE, Why.DEMAND, Why.MARGIN, Why.LATE)
@@ -131,7 +130,7 @@ def _explained(row: _Row, evse: EvseSpec) -> SessionExplanation:
         planned_wh=planned_wh,
         sun_wh=planned_wh - grid_wh,
         grid_wh=grid_wh,
-        now_instead=_now_instead(row),
+        now_instead=now_instead(row.weighed, row.place, row.snapshot, row.made),
         done_at=_done_at(row),
         missing_wh=line.unmet_wh,
         missing_for=line.reason,
@@ -247,52 +246,10 @@ def _largest(row: _Row, here: int, there: int) -> Why:
     if why in {Why.LATE, Why.MARGIN} and parts.max() <= goals.STEP_COST * len(row.energy_wh):
         return Why.LATE
     if why is Why.PRICE:
-        prices = [_told(row, each, "price_per_kwh") for each in (here, there)]
-        if None in prices or prices[0] == prices[1]:
+        costs = [price_cost(row.snapshot, row.made.slots[each].start_at) for each in (here, there)]
+        if None in costs or costs[0] == costs[1]:
             return Why.CO2
     return why
-
-
-def _told(row: _Row, number: int, name: str) -> float | None:
-    start_at = row.made.slots[number].start_at
-    for each in row.snapshot.grid:
-        if each.interval.contains(start_at):
-            value: float | None = getattr(each, name)
-            return value
-    return None
-
-
-def _now_instead(row: _Row) -> NowInstead | None:
-    """Return what up to 1 kWh now instead of later would cost, the last of what is planned from the grid first."""
-    supply, energy_wh = row.weighed.supply, row.energy_wh
-    if row.weighed.barred[row.place, 0] != OPEN:
-        return None
-    later_wh = float(energy_wh[1:].sum())
-    free_wh = float(row.weighed.most_wh[row.place, 0] - energy_wh[0])
-    swap_wh = min(SWAP_WH, later_wh, free_wh)
-    if swap_wh < 1:
-        return None
-    added = _bought(swap_wh, float(max(0.0, supply.sun_wh[0] - supply.total_wh[0])))
-    lines = [(0, added)]
-    left_wh = swap_wh
-    for number in sorted(range(1, len(energy_wh)), key=lambda each: (not supply.from_grid_wh[each] > 0, -each)):
-        taken_wh = min(left_wh, float(energy_wh[number]))
-        left_wh -= taken_wh
-        lines.append((number, -min(taken_wh, float(supply.from_grid_wh[number]))))
-    cost, co2_g = (_summed(row, lines, name) for name in ("price_per_kwh", "co2_g_per_kwh"))
-    return NowInstead(swap_wh, sum(wh for _, wh in lines), cost, co2_g)
-
-
-def _bought(energy_wh: float, spare_sun_wh: float) -> float:
-    return max(0.0, energy_wh - spare_sun_wh)
-
-
-def _summed(row: _Row, lines: Sequence[tuple[int, float]], name: str) -> float | None:
-    """Return what Wh of the grid in slots cost together; None where that is not told."""
-    told = [(_told(row, number, name), wh) for number, wh in lines if wh]
-    if any(value is None for value, _ in told) or not row.snapshot.grid:
-        return None
-    return sum((value or 0.0) * kwh_from_wh(wh) for value, wh in told)
 
 
 def _done_at(row: _Row) -> datetime | None:
