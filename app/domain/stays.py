@@ -40,7 +40,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class NeedBlock:
-    """A part of what is asked for: `share` is the probability that the car, if it stays, takes all of this part."""
+    """A part of what is asked for: `share` is how likely the car, if it stays, takes a Wh of this part (their mean)."""
 
     energy_wh: float
     share: float

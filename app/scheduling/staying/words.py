@@ -1,0 +1,48 @@
+"""What an outlook is taken from, in words; nobody is named."""
+
+import numpy as np
+
+from app.scheduling.staying.curves import Points
+from app.scheduling.staying.visits import Numbers, Visits
+
+FEW_COUNT = 3
+SLOT_MINUTES = 15
+TOLD_MINUTES = 5
+QUARTILES_SHARE = (0.25, 0.5, 0.75)
+SLOTS_PER_DAY = 96
+
+
+def clock_of(slot: float) -> str:
+    """Return a clock slot as HH:MM to 5 minutes, with the days that it lies behind the day of arrival."""
+    days, within = divmod(round(slot * SLOT_MINUTES / TOLD_MINUTES) * TOLD_MINUTES, SLOTS_PER_DAY * SLOT_MINUTES)
+    later = "" if days == 0 else f" +{days} d"
+    return f"{within // 60:02d}:{within % 60:02d}{later}"
+
+
+def _quantile(slots: Numbers, points: Points, count: int, share: float) -> Numbers:
+    """Return a quantile of the weighted points of each of `count` owners (0 without any)."""
+    order = np.lexsort((slots, points.owner))
+    ends = np.cumsum(points.weight[order])
+    upper = np.cumsum(np.bincount(points.owner, points.weight, count))
+    lower = np.concatenate([[0.0], upper[:-1]])
+    found = np.searchsorted(ends, lower + share * (upper - lower), side="left")
+    return slots[order][np.minimum(found, len(order) - 1)] if len(order) else np.zeros(count)
+
+
+def bases_of(subjects: Visits, past: Visits, points: Points) -> list[str]:
+    """Return one line per guest: how many earlier stays, when they usually ended, and what was said this time."""
+    counts = np.bincount(points.owner, minlength=len(subjects))
+    early, middle, late = (_quantile(past.left[points.stay], points, len(subjects), share) for share in QUARTILES_SHARE)
+    found = []
+    for row, declared in enumerate(subjects.declared.tolist()):
+        count = int(counts[row])
+        words = f"{count} earlier stay{'s' if count != 1 else ''}"
+        if count:
+            words += f": usually leaves {clock_of(middle[row])}"
+            if count >= FEW_COUNT:
+                words += f" (half of the days {clock_of(early[row])} to {clock_of(late[row])})"
+        if count < FEW_COUNT:
+            others = f"{len(past)} stays of this site" if len(past) else "nothing learnt here yet"
+            words = f"{words}, {others}"
+        found.append(words + ("; nothing said" if np.isnan(declared) else f"; said {clock_of(declared)}"))
+    return found
