@@ -13,9 +13,9 @@ from app.scheduling.staying.visits import NOBODY, Numbers, Places, Truths, Visit
 
 SPAN_SLOTS = 192
 SHIFT_SLOTS = 96
-SMEAR_SLOTS = 1.5
-REACH_SLOTS = 6
-KEPT_PER_STAY = 0.96
+SMEAR_COUNT = 1.5
+REACH_COUNT = 6
+KEPT_SHARE = 0.96
 MOST_POINTS_COUNT = 60
 
 CLOCK_WEIGHT = 2.0
@@ -35,8 +35,8 @@ LEAST_SHARE, LARGEST_SHARE = 1e-4, 0.95
 LENGTH_KNOTS = np.array([2.0, 5.0, 10.0, 18.0, 28.0, 36.0, 48.0])
 ARRIVAL_KNOTS = np.array([0.0, 20.0, 26.0, 30.0, 34.0, 40.0, 48.0, 60.0, 76.0])
 
-_OFFSETS = np.arange(-REACH_SLOTS, REACH_SLOTS + 1)
-_SMEAR = np.exp(-0.5 * (_OFFSETS / SMEAR_SLOTS) ** 2)
+_OFFSETS = np.arange(-REACH_COUNT, REACH_COUNT + 1)
+_SMEAR = np.exp(-0.5 * (_OFFSETS / SMEAR_COUNT) ** 2)
 _SMEAR /= _SMEAR.sum()
 
 
@@ -63,7 +63,7 @@ def curves_of(rows: Places, places: Numbers, weights: Numbers, count: int, width
     is_known = np.isfinite(places)
     within = np.clip(np.floor(places[is_known]), 0, width - 1).astype(np.int64)
     points = np.bincount(rows[is_known] * width + within, weights[is_known], count * width).reshape(count, width)
-    padded = np.pad(points, ((0, 0), (REACH_SLOTS, REACH_SLOTS)), mode="constant")
+    padded = np.pad(points, ((0, 0), (REACH_COUNT, REACH_COUNT)), mode="constant")
     leaving = np.zeros((count, width))
     for number, share in enumerate(_SMEAR):
         leaving += share * padded[:, number : number + width]
@@ -138,7 +138,7 @@ def points_of(subjects: Visits, past: Visits, before: Numbers) -> Points:
     owner = np.repeat(np.arange(len(subjects)), kept)
     back = np.arange(len(owner)) - np.repeat(np.cumsum(kept) - kept, kept)  # 0 is the newest
     stay = order[np.repeat(starts + counts - 1, kept) - back]
-    return Points(owner, stay, KEPT_PER_STAY**back)
+    return Points(owner, stay, KEPT_SHARE**back)
 
 
 @dataclass(frozen=True, slots=True)

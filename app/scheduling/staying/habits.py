@@ -85,8 +85,8 @@ def _enough_wh(learnt: LearntStays, stays: Places, weights: Numbers) -> float:
     return float(at_wh[min(int((shares > ENOUGH_SHARE).sum()), STEPS_COUNT - 1)])
 
 
-def _instant(zone: ZoneInfo, arrived_at: datetime, slot: float) -> datetime:
+def _instant(zone: ZoneInfo, arrived_at: datetime, slots_count: float) -> datetime:
     """Return the instant of a clock slot counted from the midnight before arrival, in UTC."""
     midnight = arrived_at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    local = (midnight + slot * PLAN_SLOT).replace(tzinfo=zone)
+    local = (midnight + slots_count * PLAN_SLOT).replace(tzinfo=zone)
     return max(local.astimezone(UTC), arrived_at.astimezone(UTC) + timedelta(minutes=1))

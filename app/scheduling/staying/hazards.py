@@ -32,7 +32,7 @@ MOST_STAYS_COUNT = 5_000
 BLOCKS_COUNT = 12
 TREES_COUNT = 120
 FULL_PACE_PERCENTILE = 98
-SHORTEST_SLOTS = 2.0
+SHORTEST_COUNT = 2.0
 FALLBACK_PACE_W = 6_000.0
 MOST_SLOTS_COUNT = 40_000
 SLOTS_PER_DAY = 96
@@ -66,7 +66,7 @@ class Pairs:
 def pace_w(visits: Visits) -> float:
     """Return about the power that cars charge with at full pace here: the highest mean powers of stays."""
     length_slots = visits.left - visits.arrived
-    is_told = (length_slots >= SHORTEST_SLOTS) & (visits.taken_wh > 0)
+    is_told = (length_slots >= SHORTEST_COUNT) & (visits.taken_wh > 0)
     if not is_told.any():
         return FALLBACK_PACE_W
     powers_w = visits.taken_wh[is_told] / (length_slots[is_told] * (PLAN_SLOT.total_seconds() / 3600))
@@ -153,12 +153,12 @@ class _Lessons:
 
 def _lessons(visits: Visits) -> _Lessons:
     """Return what the newest stays teach, in blocks of time; slots without a departure are thinned."""
-    pace = pace_w(visits)
+    full_w = pace_w(visits)
     first = max(0, len(visits) - MOST_STAYS_COUNT)
     slots_count = float((np.floor(visits.left[first:]) - np.floor(visits.arrived[first:]) + 1).sum())
     step = max(1, int(np.ceil(slots_count / MOST_SLOTS_COUNT)))
     bounds = np.linspace(first, len(visits), BLOCKS_COUNT + 1).astype(int)
-    found = [_block(visits, np.arange(start, stop), step, pace) for start, stop in pairwise(bounds)]
+    found = [_block(visits, np.arange(start, stop), step, full_w) for start, stop in pairwise(bounds)]
     return _Lessons(
         np.concatenate([each.features for each in found]),
         np.concatenate([each.is_left for each in found]),
@@ -166,7 +166,7 @@ def _lessons(visits: Visits) -> _Lessons:
     )
 
 
-def _block(visits: Visits, block: Places, step: int, pace: float) -> _Lessons:
+def _block(visits: Visits, block: Places, step: int, full_w: float) -> _Lessons:
     subjects = visits.chosen(block)
     site = site_curves(visits.chosen(np.arange(block[0])))
     habits = habits_of(subjects, visits, points_of(subjects, visits, subjects.day * SLOTS_PER_DAY + subjects.arrived))
@@ -179,7 +179,7 @@ def _block(visits: Visits, block: Places, step: int, pace: float) -> _Lessons:
     rows, slots, is_left = rows[is_kept], slots[is_kept], is_left[is_kept]
     pairs = Pairs(rows, slots, mixed(subjects, habits, site, rows, slots))
     features = [
-        features_of(subjects, habits, pairs, need_wh, np.full(len(block), is_known), pace)
+        features_of(subjects, habits, pairs, need_wh, np.full(len(block), is_known), full_w)
         for need_wh, is_known in ((subjects.taken_wh, True), (subjects.asked_wh, False))
     ]
     weight = np.where(is_left, 1.0, float(step))

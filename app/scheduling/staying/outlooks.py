@@ -12,7 +12,7 @@ from app.scheduling.staying.curves import Habits, habits_of, mixed, points_of, s
 from app.scheduling.staying.hazards import Pairs, corrected, features_of
 from app.scheduling.staying.learnt import LearntStays, trees_from
 from app.scheduling.staying.needs import blocks_of, site_ratios
-from app.scheduling.staying.visits import Numbers, Visits, clock_slot, midnight_before, visits_of
+from app.scheduling.staying.visits import Numbers, Visits, midnight_before, slots_count_of, visits_of
 from app.scheduling.staying.words import bases_of
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -48,7 +48,7 @@ def _shares(
 ) -> Numbers:
     """Return the probabilities of being there at the end of each slot: what is left after the hazards on the way."""
     zone = UTC_ZONE if learnt is None else learnt.zone
-    slots = _clock_slots(subjects, zone, now, count)
+    slots = _slots_count_ofs(subjects, zone, now, count)
     rows = np.repeat(np.arange(len(guests)), count)
     places = slots.ravel()
     site = site_curves(_no_visits()) if learnt is None else learnt.site
@@ -66,10 +66,13 @@ def _shares(
     return shares
 
 
-def _clock_slots(subjects: Visits, zone: ZoneInfo, now: datetime, count: int) -> Numbers:
+def _slots_count_ofs(subjects: Visits, zone: ZoneInfo, now: datetime, count: int) -> Numbers:
     """Return, per guest and slot, the clock slot counted from the midnight before its arrival."""
     first_at = floor_slot(now)
     midnight = midnight_before(now, zone)
-    clock = np.array([np.floor(clock_slot(first_at + number * PLAN_SLOT, midnight, zone)) for number in range(count)])
+    clock = np.array(
+        [np.floor(slots_count_of(first_at + number * PLAN_SLOT, midnight, zone)) for number in range(count)]
+    )
     days = midnight.toordinal() - subjects.day
-    return clock[None, :] + 96.0 * days[:, None]
+    slots: Numbers = clock[None, :] + 96.0 * days[:, None]
+    return slots

@@ -52,9 +52,9 @@ class Visits:
         return Visits(*(np.concatenate([getattr(self, each.name), getattr(other, each.name)]) for each in fields(self)))
 
 
-def clock_slot(at: datetime, midnight: datetime, zone: ZoneInfo) -> float:
+def slots_count_of(at: datetime, midnight_at: datetime, zone: ZoneInfo) -> float:
     """Return the local clock time of an instant in slots from a naive local midnight."""
-    return (at.astimezone(zone).replace(tzinfo=None) - midnight) / PLAN_SLOT
+    return (at.astimezone(zone).replace(tzinfo=None) - midnight_at) / PLAN_SLOT
 
 
 def midnight_before(at: datetime, zone: ZoneInfo) -> datetime:
@@ -72,9 +72,9 @@ def _row(
     return (
         number,
         midnight.toordinal(),
-        clock_slot(stay.arrived_at, midnight, zone),
-        np.nan if left_at is None else clock_slot(left_at, midnight, zone),
-        np.nan if declared_at is None else clock_slot(declared_at, midnight, zone),
+        slots_count_of(stay.arrived_at, midnight, zone),
+        np.nan if left_at is None else slots_count_of(left_at, midnight, zone),
+        np.nan if declared_at is None else slots_count_of(declared_at, midnight, zone),
         np.nan if stay.asked_wh is None else stay.asked_wh,
         stay.taken_wh,
     )

@@ -12,9 +12,9 @@ QUARTILES_SHARE = (0.25, 0.5, 0.75)
 SLOTS_PER_DAY = 96
 
 
-def clock_of(slot: float) -> str:
+def clock_of(slots_count: float) -> str:
     """Return a clock slot as HH:MM to 5 minutes, with the days that it lies behind the day of arrival."""
-    days, within = divmod(round(slot * SLOT_MINUTES / TOLD_MINUTES) * TOLD_MINUTES, SLOTS_PER_DAY * SLOT_MINUTES)
+    days, within = divmod(round(slots_count * SLOT_MINUTES / TOLD_MINUTES) * TOLD_MINUTES, SLOTS_PER_DAY * SLOT_MINUTES)
     later = "" if days == 0 else f" +{days} d"
     return f"{within // 60:02d}:{within % 60:02d}{later}"
 
