@@ -48,5 +48,8 @@ class Settings(BaseSettings):
     meter_interval_s: int = Field(default=60, ge=5, le=3600, description="asked of stations while a session runs")
     heartbeat_interval_s: int = Field(default=300, ge=10, le=86400)
     call_timeout_s: float = Field(default=30.0, gt=0, le=300)
+    planning_process_from: int = Field(
+        default=10_000, ge=1, description="cars × quarters of an hour from which on a process of its own makes the plan"
+    )
     keep_days: int = Field(default=400, ge=31, description="how long plans, meter values and messages are kept")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -26,6 +26,7 @@ from app.runtime.forecasting import ForecastLoops
 from app.runtime.local_authority import LocalAuthority
 from app.runtime.loops import SiteLoops
 from app.runtime.migrate import migrate
+from app.runtime.planning_process import planning_process
 from app.runtime.presence import Presence
 from app.runtime.supervise import Health, supervise
 from app.runtime.timers import timers
@@ -177,7 +178,8 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
             transactions, bus, central_options(settings, files), authority if is_local else SignedByHand()
         )
         presence = await stack.enter_async_context(_present(url, health))
-        loops = asyncio.create_task(SiteLoops(transactions, bus, health, presence.house).run())
+        planner = await stack.enter_async_context(planning_process(settings.planning_process_from))
+        loops = asyncio.create_task(SiteLoops(transactions, bus, health, presence.house, planner=planner).run())
         stack.push_async_callback(_end, loops)
         forecasts = asyncio.create_task(ForecastLoops(transactions, bus, health).run())
         stack.push_async_callback(_end, forecasts)

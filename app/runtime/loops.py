@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from app.bus import Bus, Subscription
 from app.bus.subjects import SITES_CHANGED, site_changed, site_limits
 from app.operations import bookings, leadership, limits, planning, sites
+from app.operations.planning import Planner, in_thread
 from app.operations.transaction import Transactions
 from app.runtime.supervise import Health, supervise
 
@@ -35,8 +36,15 @@ class SiteLoops:
     """
 
     def __init__(
-        self, transactions: Transactions, bus: Bus, health: Health, house: str, stand_by_s: float = STAND_BY_S
+        self,
+        transactions: Transactions,
+        bus: Bus,
+        health: Health,
+        house: str,
+        stand_by_s: float = STAND_BY_S,
+        planner: Planner = in_thread,
     ) -> None:
+        self._planner = planner
         self._transactions = transactions
         self._house = house
         self._stand_by_s = stand_by_s
@@ -80,7 +88,7 @@ class SiteLoops:
                 async with self._turns, self._transactions() as tx:
                     leads = await leadership.lead(tx, site_id, self._house) is not None
                     if leads:
-                        await planning.replan_site(tx, site_id)
+                        await planning.replan_site(tx, site_id, self._planner)
                 went_well()
                 if not leads:
                     await asyncio.sleep(self._stand_by_s)
