@@ -39,16 +39,21 @@ def round_targets(
 
     `room_w` is what all plugged-in EVSEs together may be allowed. Who is on stays on for at least 5 minutes and who is
     off stays off for as long, unless the plan gives it its full power (it is late). Who is off begins where at least
-    `start_share` of its minimum is left to give.
+    `start_share` of its minimum is left to give, and where it fits with the others at their minimum: where the planned
+    powers fit the room, only those who have to stay on may exceed it.
     """
     targets_w = {wish.key: min(wish.power_w, wish.max_power_w) for wish in wishes if wish.power_w >= wish.min_power_w}
     small = [wish for wish in wishes if wish.key not in targets_w]
     owed_w = sum(wish.power_w for wish in small)
+    least_w = sum(max(wish.min_power_w if wish.key in targets_w else 0.0, wish.floor_w) for wish in wishes)
     for wish in sorted(small, key=lambda each: _turn(each, now)):
         must_stay = _is_on(wish) and _is_fresh(wish, now)
         may_start = _is_on(wish) or not _is_fresh(wish, now)
         wants = wish.power_w > GUARD_W and owed_w >= (HALF if _is_on(wish) else start_share) * wish.min_power_w
-        if must_stay or (may_start and wants):
+        more_w = max(0.0, wish.min_power_w - wish.floor_w)
+        fits = least_w + more_w <= room_w + GUARD_W
+        if must_stay or (may_start and wants and fits):
+            least_w += more_w
             targets_w[wish.key] = wish.min_power_w
             owed_w -= wish.min_power_w
         else:
