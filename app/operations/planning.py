@@ -2,8 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.bus.subjects import site_limits
 from app.domain.plan import ChargingPlan
 from app.domain.snapshot import SiteSnapshot
-from app.operations import records
+from app.operations import learning, outlooks, records
 from app.operations.transaction import Tx
 from app.scheduling.demand import LEAST_DRAW_W, observed_cap_w
 from app.scheduling.planner import plan
@@ -44,8 +43,10 @@ async def replan_site(tx: Tx, site_id: str, planner: Planner = in_thread) -> Cha
     A plan is a wish: what is sent of it is decided, and fenced, by the limit loop.
     """
     await lock_site(tx.session, site_id)
-    await _learn_caps(tx, site_id)
-    snapshot = await read_snapshot(tx.session, site_id, tx.now)
+    rows = await _learn_caps(tx, site_id)
+    learnt = await learning.at_hand(tx, site_id)
+    await outlooks.expect(tx, learnt, rows)
+    snapshot = await outlooks.seen(learnt, await read_snapshot(tx.session, site_id, tx.now), rows, tx.now)
     made = await planner(snapshot, tx.now)
     plan_id = await _write_plan(tx, snapshot, made)
     await _write_desired(tx, snapshot, made, plan_id)
@@ -53,8 +54,8 @@ async def replan_site(tx: Tx, site_id: str, planner: Planner = in_thread) -> Cha
     return made
 
 
-async def _learn_caps(tx: Tx, site_id: str) -> None:
-    """Keep what each running session's metered power says about its car."""
+async def _learn_caps(tx: Tx, site_id: str) -> Sequence[SessionRow]:
+    """Keep what each running session's metered power says about its car; return the sessions."""
     rows = await running_sessions_of_site(tx.session, site_id)
     limits = await limit_histories(tx.session, rows, tx.now)
     query = select(EvseRow).where(among(EvseRow.evse_id, [row.evse_id for row in rows]))
@@ -62,6 +63,7 @@ async def _learn_caps(tx: Tx, site_id: str) -> None:
     for row in rows:
         row.learnt_cap_w = _cap_w(tx, row, evses[row.evse_id], limits[row.session_id])
     await tx.session.flush()
+    return rows
 
 
 def _cap_w(tx: Tx, row: SessionRow, evse: EvseRow, limits: LimitHistory) -> float | None:

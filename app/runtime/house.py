@@ -23,6 +23,7 @@ from app.operations.security_profiles import PublicUrls
 from app.operations.transaction import Transactions
 from app.runtime.embedded_postgres import EmbeddedPostgres
 from app.runtime.forecasting import ForecastLoops
+from app.runtime.learning import StayLoops
 from app.runtime.local_authority import LocalAuthority
 from app.runtime.loops import SiteLoops
 from app.runtime.migrate import migrate
@@ -183,6 +184,8 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
         stack.push_async_callback(_end, loops)
         forecasts = asyncio.create_task(ForecastLoops(transactions, bus, health).run())
         stack.push_async_callback(_end, forecasts)
+        learning = asyncio.create_task(StayLoops(transactions, bus, health).run())
+        stack.push_async_callback(_end, learning)
         renew = partial(tls_files, settings, authority)
         stack.enter_context(timers(transactions, timedelta(days=settings.keep_days), renew))
         await _serve(stack, central, settings)

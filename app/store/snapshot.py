@@ -35,6 +35,7 @@ SAME_LIMIT_SHARE = 0.9
 FULL_AFTER = timedelta(minutes=2)
 DRAWING_W = 100.0
 LEAST_NEED_WH = 1.0
+UNSAID = (IntentSource.ASSUMED, IntentSource.LEARNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def demand_of(row: SessionRow, evse: EvseRow, spec: EvseSpec, limits: LimitHisto
     """
     need_wh = max(0.0, row.need_wh - row.delivered_wh)
     is_met = need_wh < LEAST_NEED_WH
-    if (is_met and row.intent_source == IntentSource.ASSUMED) or is_full(row, evse, spec, limits, now):
+    if (is_met and row.intent_source in UNSAID) or is_full(row, evse, spec, limits, now):
         return None
     caps_w = [cap_w for cap_w in (row.max_charge_w, row.learnt_cap_w) if cap_w is not None]
     return Demand(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, case, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.store.base import among
 from app.store.driver import DriverRow
@@ -29,6 +30,16 @@ class LearntNote:
     learnt_at: datetime
     method: str
     stays_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is usual of a session of which nobody said anything, and in words what that is taken from."""
+
+    session_id: uuid.UUID
+    departs_at: datetime
+    need_wh: float
+    basis: str
 
 
 async def take_in(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> int:
@@ -182,6 +193,32 @@ async def unlearn(session: AsyncSession, rows: Sequence[LearntStaysRow]) -> None
     for row in rows:
         statement = insert(LearntStaysRow).values(_values(row))
         await session.execute(statement.on_conflict_do_update(index_elements=["site_id"], set_=_values(row)))
+
+
+EXPECT = text(
+    "WITH told AS (SELECT * FROM unnest(CAST(:session_id AS uuid[]), CAST(:departs_at AS timestamptz[]), "
+    "CAST(:need_wh AS float8[]), CAST(:basis AS text[])) AS told (session_id, departs_at, need_wh, basis)), "
+    "free AS (SELECT session_id FROM charging_session WHERE session_id IN (SELECT session_id FROM told) "
+    "AND intent_source = 'assumed' AND booking_id IS NULL AND ended_at IS NULL FOR NO KEY UPDATE SKIP LOCKED) "
+    "UPDATE charging_session AS charging SET departs_at = told.departs_at, need_wh = told.need_wh, "
+    "intent_source = 'learnt', intent_basis = told.basis FROM told JOIN free USING (session_id) "
+    "WHERE charging.session_id = told.session_id RETURNING charging.session_id"
+)
+
+
+async def expect(session: AsyncSession, told: Sequence[Expectation], rows: Sequence[SessionRow]) -> None:
+    """Give sessions what is usual, in the database and in `rows`, where nobody said anything yet; waits for nobody."""
+    columns = zip(*((each.session_id, each.departs_at, each.need_wh, each.basis) for each in told), strict=True)
+    names = ("session_id", "departs_at", "need_wh", "basis")
+    written = set(await session.scalars(EXPECT, dict(zip(names, map(list, columns), strict=True))))
+    by_id = {row.session_id: row for row in rows}
+    for each in told:
+        if each.session_id in written:
+            row = by_id[each.session_id]
+            set_committed_value(row, "departs_at", each.departs_at)
+            set_committed_value(row, "need_wh", each.need_wh)
+            set_committed_value(row, "intent_source", "learnt")
+            set_committed_value(row, "intent_basis", each.basis)
 
 
 def _values(row: LearntStaysRow) -> dict[str, Any]:
