@@ -125,7 +125,7 @@ def backtest(
     ] = 1.5,
     evse_kw: Annotated[float, typer.Option(min=0.1, max=1000, help="what one EVSE gives")] = 6.656,
     least_kw: Annotated[float, typer.Option(min=0, max=1000, help="the least a car can charge with")] = 1.248,
-    site_kw: Annotated[float, typer.Option(min=0.1, help="the site's limit (for Sunslot's rows)")] = 1e6,
+    site_kw: Annotated[float, typer.Option(min=0.1, help="what all cars together may take, for every policy")] = 1e6,
     series_clock: Annotated[
         str, typer.Option(help="naive: clocks as written; zoned: instants on --zone's clock")
     ] = "naive",
@@ -141,18 +141,35 @@ def backtest(
     last: Annotated[str | None, typer.Option("--to", help="last day, YYYY-MM-DD")] = None,
     min_sessions: Annotated[int, typer.Option(min=1, help="days with fewer sessions are left out")] = 1,
     policy: Annotated[list[str] | None, typer.Option(help="only these; may be given several times")] = None,
+    miss_cost_ratio: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0, max=100, help="grid kWh that one missed kWh is worth; several: a row of Sunslot's for each"
+        ),
+    ] = None,
+    ledger: Annotated[
+        bool, typer.Option("--ledger/--no-ledger", help="Sunslot's rows again, with limits through the limit ledger")
+    ] = False,
+    surprised: Annotated[int, typer.Option(min=0, max=1000, help="ledger: so many stations may forget limits")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="processes that share the policies")] = 1,
+    plot: Annotated[Path | None, typer.Option(help="draw one day into this file: .png, .svg or .pdf")] = None,
+    plot_day: Annotated[str | None, typer.Option(help="that day, YYYY-MM-DD; default: the one of median sun")] = None,
     json: JsonFile = None,
 ) -> None:
     """Replay recorded sessions, sun and load through Sunslot's planner and other policies, and compare them."""
-    from app.backtest.asked import question_of
+    from app.backtest.asked import drawing_of, question_of
     from app.backtest.table import show
 
     question = question_of(
         sessions=sessions, solar=solar, load=load, surplus_ratio=surplus_ratio, evse_kw=evse_kw, least_kw=least_kw,
         site_kw=site_kw, series_clock=series_clock, zone=zone, shift_years=shift_years, need=need, weekdays=weekdays,
         first=first, last=last, min_sessions=min_sessions, policies=tuple(policy or ()),
+        miss_prices_ratio=tuple(miss_cost_ratio or ()), ledger=ledger, surprised=surprised,
     )  # fmt: skip
-    figures = show(question, Console())
+    for option, file in (("--json", json), ("--plot", plot)):
+        if file is not None and not file.parent.is_dir():
+            _fail(f"{option}: the folder {file.parent} does not exist")
+    figures = show(question, Console(), jobs_count=jobs, plot=None if plot is None else drawing_of(plot, plot_day))
     if json is not None:
         json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
 

@@ -1,12 +1,15 @@
 """What was asked for on the command line, checked: a `Question`, or an error that names the option."""
 
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from app.backtest.runs import Question
+from app.backtest.runs import Drawing, Question
 from app.domain.errors import Invalid
 from app.domain.units import w_from_kw
+
+DRAWABLE = (".png", ".svg", ".pdf")
 
 
 def question_of(
@@ -55,6 +58,15 @@ def question_of(
         ledger=ledger,
         surprised_count=surprised,
     )
+
+
+def drawing_of(path: Path, day: str | None) -> Drawing:
+    """Return what is to be drawn where; raises Invalid naming the option, also where nothing can be drawn here."""
+    if path.suffix.lower() not in DRAWABLE:
+        raise Invalid(f"must end in one of {', '.join(DRAWABLE)}", field="--plot")
+    if find_spec("matplotlib") is None:
+        raise Invalid('needs matplotlib: pip install "sunslot[plot]"', field="--plot")
+    return Drawing(path, _day("--plot-day", day))
 
 
 def _one_of(option: str, text: str, *known: str) -> str:

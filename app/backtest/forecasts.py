@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.backtest.days import SLOT_HOURS, SLOTS_PER_DAY, Day, Foreseen, Powers
+from app.backtest.days import SLOT_HOURS, SLOTS_PER_DAY, Day, Powers
 
 RECENT_SLOTS = 4
 RELAXATION_HOURS = 3.0
@@ -31,8 +31,3 @@ def naive_surplus_w(day: Day, before: Sequence[Powers], now: int) -> Powers:
         surplus_w = np.maximum(expected_w - day.load_w, 0.0)
     surplus_w[now] = day.surplus_w[now]
     return np.asarray(surplus_w)
-
-
-def naively_foreseen(day: Day, before: Sequence[Powers]) -> Foreseen:
-    """Return what the naive forecast expects of the day, issued in each of its slots."""
-    return Foreseen(np.array([naive_surplus_w(day, before, now) for now in range(SLOTS_PER_DAY)]))

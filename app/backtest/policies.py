@@ -5,7 +5,7 @@ A policy is asked once a slot for the energy (Wh) that each present car may take
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -60,15 +60,6 @@ class Policy(Protocol):
 
     def __call__(self, view: View) -> Powers:
         """Return the energy in Wh for each of `view.cars`."""
-        ...
-
-
-@runtime_checkable
-class Learning(Protocol):
-    """A policy that learns from what was seen, in order."""
-
-    def day_over(self, day: Day, got_wh: Powers) -> None:
-        """The day is over; its cars have taken this much."""
         ...
 
 

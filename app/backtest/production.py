@@ -1,6 +1,6 @@
 """The production planner as a policy: the same pure `plan(snapshot, now)` that runs in the service, once a slot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
@@ -23,10 +23,6 @@ ZONE = "UTC"  # the site's own clock, in UTC's clothes
 
 class Lessons(Protocol):
     """What is learnt of stays that are over."""
-
-    def note(self, taken_wh: Mapping[int, float]) -> None:
-        """Keep what cars took in the replay, by the number of their record."""
-        ...
 
     def outlooks(self, guests: Sequence[Guest], day: date, now: datetime, count: int) -> Sequence[StayOutlook]:
         """Return what is thought of cars that are there, for `count` slots, from the stays before this day."""
@@ -77,11 +73,6 @@ class Sunslot:
             self._remember(number, limit_w, at)
             given_wh[place] = limit_w * SLOT_HOURS
         return given_wh
-
-    def day_over(self, day: Day, got_wh: Powers) -> None:
-        """Learn from the day when the next one begins."""
-        if self._lessons is not None:
-            self._lessons.note({car.place: float(wh) for car, wh in zip(day.cars, got_wh, strict=True)})
 
     def plan(self, view: View, limits: Sequence[Limit], evses: Sequence[EvseSpec]) -> ChargingPlan:
         """Return a fresh plan for the slot; `limits[i]` and `evses[i]` are those of the i-th car (then empty EVSEs)."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from app.backtest.days import SLOT_HOURS, SLOTS_PER_DAY, Car, Day, Foreseen, Powers
-from app.backtest.policies import Learning, Policy, View
+from app.backtest.policies import Policy, View
 
 NEARLY = (0.95, 0.99)
 FULL_WH = 1.0
@@ -171,12 +171,10 @@ def outcomes(
     foreseen: Sequence[Foreseen] | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Iterator[Outcome]:
-    """Yield the days as they go, in order; a policy that learns is told how each ended before the next begins."""
+    """Yield the days as they go, in order."""
     delivery = AtOnce(policy) if delivery is None else delivery
     for number, day in enumerate(days):
         outcome = _day(day, before[number], delivery, rules, None if foreseen is None else foreseen[number])
-        if isinstance(policy, Learning):
-            policy.day_over(day, outcome.got_wh)
         progress()
         yield outcome
 

@@ -53,6 +53,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """The file to draw one day into; `day` None: the one of median sun."""
+
+    path: Path
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A policy by name: what decides (None: Sunslot's planner), and which departures it is told."""
 
