@@ -1,4 +1,4 @@
-"""One day drawn: sun, building and surplus on top, then what each policy charged from sun and grid, and who was there."""
+"""One day drawn: sun, building, surplus and who was there on top, then what each policy charged from sun and grid."""
 
 from collections.abc import Mapping
 from pathlib import Path
