@@ -4,12 +4,12 @@ A plan reckons in W. A feeder's A per conductor become W for the cars at hand: a
 spread over them in proportion to what each could take. That is a planner's estimate; the ledger keeps the conductors.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from app.domain.snapshot import EvseSpec, SiteSnapshot
-from app.domain.wiring import Conductor
-from app.scheduling.feeders import Grid, RowKey, Share, path
+from app.domain.snapshot import Demand, EvseSpec, ExpectedDemand, SiteSnapshot
+from app.scheduling.feeders import Row, grid_of, path
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,72 @@ def default_w(evse: EvseSpec) -> float:
     return evse.safe_power_w if evse.is_verified else evse.nameplate_w
 
 
-def branches_of(snapshot: SiteSnapshot, grid: Grid) -> tuple[tuple[Branch, ...], dict[int, int]]:
-    """Return the scarce feeders, parents first, and the one above each EVSE that has a car, or a booking."""
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What there is room for above the defaults: at the site, for all EVSEs or only those with a car, and in branches.
+
+    `branch_of` is the first scarce feeder above each EVSE that has a car, or a booking (none: it is not in it).
+    """
+
+    above_w: float
+    taken_w: float
+    branches: tuple[Branch, ...]
+    branch_of: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """EVSEs by what they load their feeders with: one of each kind, how many there are, and whose kind is which."""
+
+    specs: list[EvseSpec]
+    counts: list[int]
+    of: dict[int, int]
+
+
+def rooms_of(snapshot: SiteSnapshot) -> Rooms:
+    """Return the room that a snapshot leaves to its cars; the scarce feeders come parents first."""
+    kinds = _kinds(snapshot.evses)
+    # the margin for surprises needs all stations; without one the rows stand for themselves
+    rows = grid_of(snapshot.site, snapshot.evses if snapshot.site.surprised_count > 0 else ()).rows
+    plugged_in = {demand.evse_id for demand in snapshot.demands}
+    all_w = sum(default_w(spec) * count for spec, count in zip(kinds.specs, kinds.counts, strict=True))
+    taken_w = sum(default_w(kinds.specs[kinds.of[evse_id]]) for evse_id in plugged_in if evse_id in kinds.of)
+    capacity_w = max(0.0, rows[0].capacity)
+    branches, branch_of = _branches(snapshot, kinds, rows) if snapshot.site.feeders else ((), {})
+    return Rooms(max(0.0, capacity_w - all_w), max(0.0, capacity_w - (all_w - taken_w)), branches, branch_of)
+
+
+def _kinds(evses: Iterable[EvseSpec]) -> _Kinds:
+    kinds = _Kinds([], [], {})
+    numbers: dict[tuple[object, ...], int] = {}
+    for each in evses:
+        key = (
+            each.feeder_id,
+            each.wiring,
+            each.w_per_a,
+            each.phase_count,
+            each.rate_unit,
+            each.least_phase_count,
+            each.nameplate_w,
+            each.safe_power_w if each.is_verified else None,
+        )
+        number = numbers.setdefault(key, len(numbers))
+        if number == len(kinds.specs):
+            kinds.specs.append(each)
+            kinds.counts.append(0)
+        kinds.counts[number] += 1
+        kinds.of[each.evse_id] = number
+    return kinds
+
+
+def _branches(snapshot: SiteSnapshot, kinds: _Kinds, rows: Sequence[Row]) -> tuple[tuple[Branch, ...], dict[int, int]]:
     feeders = {feeder.feeder_id: feeder for feeder in snapshot.site.feeders}
-    if not feeders:
-        return (), {}
-    most_w = _most_above_w(snapshot)
-    paths = {evse.evse_id: [each.feeder_id for each in path(evse.feeder_id, feeders)] for evse in snapshot.evses}
-    below: dict[str, list[int]] = {}
+    most_w = _most_above_w(snapshot, kinds)
+    paths = [[each.feeder_id for each in path(spec.feeder_id, feeders)] for spec in kinds.specs]
+    of_kind_w = [0.0] * len(kinds.specs)
     for evse_id in sorted(most_w):
-        for feeder_id in paths.get(evse_id, ()):
-            below.setdefault(feeder_id, []).append(evse_id)
-    rooms_w = _rooms_w(snapshot, grid, most_w, below)
+        of_kind_w[kinds.of[evse_id]] += most_w[evse_id]
+    rooms_w = _rooms_w(snapshot, kinds, rows, of_kind_w, paths)
     depths = {feeder_id: sum(1 for _ in path(feeder_id, feeders)) for feeder_id in rooms_w}
     numbers: dict[str, int] = {}
     branches: list[Branch] = []
@@ -45,42 +99,46 @@ def branches_of(snapshot: SiteSnapshot, grid: Grid) -> tuple[tuple[Branch, ...],
         above = (each.feeder_id for each in path(feeders[feeder_id].parent_id, feeders))
         branches.append(Branch(feeder_id, _first(above, numbers), rooms_w[feeder_id]))
         numbers[feeder_id] = len(branches) - 1
-    places = {evse_id: _first(paths.get(evse_id, ()), numbers) for evse_id in most_w}
-    return tuple(branches), {evse_id: number for evse_id, number in places.items() if number is not None}
+    places = [_first(each, numbers) for each in paths]
+    at = {evse_id: places[kinds.of[evse_id]] for evse_id in most_w}
+    return tuple(branches), {evse_id: number for evse_id, number in at.items() if number is not None}
 
 
 def _first(feeder_ids: Iterable[str], numbers: Mapping[str, int]) -> int | None:
     return next((numbers[each] for each in feeder_ids if each in numbers), None)
 
 
-def _most_above_w(snapshot: SiteSnapshot) -> dict[int, float]:
+def _most_above_w(snapshot: SiteSnapshot, kinds: _Kinds) -> dict[int, float]:
     """Return what cars could take above their EVSEs' defaults, the most of each EVSE's."""
-    defaults_w = {evse.evse_id: default_w(evse) for evse in snapshot.evses}
-    caps = [(each.evse_id, each.max_power_w) for each in snapshot.demands]
-    caps += [(each.evse_id, each.max_power_w) for each in snapshot.expected]
+    defaults_w = [default_w(spec) for spec in kinds.specs]
     most_w: dict[int, float] = {}
-    for evse_id, cap_w in caps:
-        above_w = max(0.0, cap_w - defaults_w.get(evse_id, cap_w))
-        most_w[evse_id] = max(above_w, most_w.get(evse_id, 0.0))
+    cars: Iterable[Demand | ExpectedDemand] = (*snapshot.demands, *snapshot.expected)
+    for each in cars:
+        number = kinds.of.get(each.evse_id)
+        if number is not None:
+            most_w[each.evse_id] = max(0.0, each.max_power_w - defaults_w[number], most_w.get(each.evse_id, 0.0))
     return most_w
 
 
 def _rooms_w(
-    snapshot: SiteSnapshot, grid: Grid, most_w: Mapping[int, float], below: Mapping[str, list[int]]
+    snapshot: SiteSnapshot,
+    kinds: _Kinds,
+    rows: Sequence[Row],
+    of_kind_w: Sequence[float],
+    paths: Sequence[Sequence[str]],
 ) -> dict[str, float]:
     """Return the room above the defaults of those feeders where cars could take more than that."""
-    loads = grid.loads({evse.evse_id: default_w(evse) for evse in snapshot.evses})
-    left = {row.key: (number, row.capacity - loads[number]) for number, row in enumerate(grid.rows)}
+    grid = grid_of(snapshot.site, kinds.specs)
+    loads, most, wanted_w = [0.0] * len(rows), [0.0] * len(rows), dict.fromkeys(chain(*paths), 0.0)
+    for spec, count, most_w, above in zip(kinds.specs, kinds.counts, of_kind_w, paths, strict=True):
+        for share in grid.shares[spec.evse_id]:
+            loads[share.row] += count * share.load(default_w(spec))
+            most[share.row] += most_w * share.per_w
+        for feeder_id in above:
+            wanted_w[feeder_id] += most_w
     rooms_w: dict[str, float] = {}
-    for feeder_id, evse_ids in below.items():
-        keys: list[RowKey] = [(feeder_id, each) for each in (None, *Conductor) if (feeder_id, each) in left]
-        wanted_w = sum(most_w[evse_id] for evse_id in evse_ids)
-        for number, room in (left[key] for key in keys):
-            load = sum(most_w[evse_id] * _per_w(grid.shares[evse_id], number) for evse_id in evse_ids)
-            if load > max(0.0, room):
-                rooms_w[feeder_id] = min(rooms_w.get(feeder_id, wanted_w), wanted_w * max(0.0, room) / load)
+    for number, row in enumerate(rows):
+        below, room = row.key[0], max(0.0, row.capacity - loads[number])
+        if below is not None and most[number] > room:
+            rooms_w[below] = min(rooms_w.get(below, wanted_w[below]), wanted_w[below] * room / most[number])
     return rooms_w
-
-
-def _per_w(shares: Iterable[Share], row: int) -> float:
-    return next((each.per_w for each in shares if each.row == row), 0.0)

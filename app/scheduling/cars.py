@@ -25,7 +25,8 @@ class Cars:
     """One row per car, or group of cars that are expected: first `demands`, then `booked`, then `arrivals`.
 
     Times are in s from now, needs in whole Wh. `free_w` is its EVSE's default, `limit_w` the limit in force (0: none),
-    `branch` the first scarce feeder above it (NO_BRANCH: none). `outlooks` belong to the demands.
+    `branch` the first scarce feeder above it (NO_BRANCH: none). The rest belongs to the demands: what they need, when
+    they depart (negative: they should have), the least usable power, and how long they will probably stay.
     """
 
     demands: tuple[Demand, ...]
@@ -38,6 +39,10 @@ class Cars:
     free_w: Floats
     limit_w: Floats
     branch: Ints
+    wanted_wh: Floats
+    departs_s: Floats
+    min_w: Floats
+    is_limited: Flags
     outlooks: tuple[StayOutlook | None, ...]
 
     def __len__(self) -> int:
@@ -50,19 +55,43 @@ class Cars:
 
     @property
     def has_outlook(self) -> Flags:
-        """Whether a row's stay was learnt."""
-        known = [outlook is not None for outlook in self.outlooks]
-        return np.array(known + [False] * (len(self) - len(known)), dtype=bool)
+        """Whether a demand's stay was learnt."""
+        return np.array([outlook is not None for outlook in self.outlooks], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Per slot the probability of having left by its end: `shares` has a row per different curve, `row` says whose."""
+
+    shares: Floats
+    row: Ints
+
+    def matrix(self) -> Floats:
+        """Return a row per demand."""
+        return self.shares[self.row]
+
+    def at(self, slot: Ints) -> Floats:
+        """Return every demand's probability in a slot of its own."""
+        return self.shares[self.row, slot]
+
+    def mean_later(self) -> Floats:
+        """Return how much likelier each is gone in a mean slot than in the first one."""
+        later: Floats = (self.shares.mean(axis=1) - self.shares[:, 0])[self.row]
+        return later
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a solved flow means for the cars: Wh per car and slot, what each misses, grid Wh per slot, full feeders."""
+    """What a solved flow means for the cars: Wh per car and slot, what each misses, grid Wh per slot, full feeders.
 
-    energy_wh: Ints
-    unmet_wh: Ints
+    What is missed below `slack_wh` is rounding.
+    """
+
+    energy_wh: NDArray[np.floating]
+    unmet_wh: Floats
     grid_wh: Ints
     is_full: Flags
+    slack_wh: Floats
 
 
 def cars_of(snapshot: SiteSnapshot, now: datetime, branch_of: Mapping[int, int]) -> Cars:
@@ -74,8 +103,8 @@ def cars_of(snapshot: SiteSnapshot, now: datetime, branch_of: Mapping[int, int])
     evse_ids = [each.evse_id for each in demands] + [each.evse_id for each in booked]
     periods = [each.period for each in booked] + [each.period for each in arrivals]
     starts_s = [0.0] * len(demands) + [max(0.0, (period.start_at - now).total_seconds()) for period in periods]
-    ends_s = [(each.departs_at - now).total_seconds() for each in demands]
-    ends_s += [(period.end_at - now).total_seconds() for period in periods]
+    departs_s = [(each.departs_at - now).total_seconds() for each in demands]
+    ends_s = departs_s + [(period.end_at - now).total_seconds() for period in periods]
     start_s = np.array(starts_s, dtype=float)
     others = len(arrivals)
     return Cars(
@@ -89,7 +118,11 @@ def cars_of(snapshot: SiteSnapshot, now: datetime, branch_of: Mapping[int, int])
         np.array([default_at_w.get(each, 0.0) for each in evse_ids] + [0.0] * others, dtype=float),
         np.array([each.limit_w or 0.0 for each in demands] + [0.0] * (len(booked) + others), dtype=float),
         np.array([branch_of.get(each, NO_BRANCH) for each in evse_ids] + [NO_BRANCH] * others, dtype=np.int64),
-        tuple(each.outlook for each in demands),
+        np.array([each.need_wh for each in demands], dtype=float),
+        np.array(departs_s, dtype=float),
+        np.array([each.min_power_w for each in demands], dtype=float),
+        np.array([each.limit_w is not None for each in demands], dtype=bool),
+        tuple([each.outlook for each in demands]),
     )
 
 

@@ -1,7 +1,7 @@
 """From cars, slots, sun and prices to the arcs of one flow: all of them at once, as arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +11,7 @@ from app.domain.snapshot import GridSlot, SiteSnapshot
 from app.domain.stays import StayOutlook
 from app.scheduling import goals
 from app.scheduling.branches import Branch
-from app.scheduling.cars import Cars, Floats, blocks_of
+from app.scheduling.cars import Cars, Curves, Flags, Floats, blocks_of
 from app.scheduling.flow import FREE, SITE, Arcs, Blocks, Ints, Prices, Problem, Supplies, Trunk
 
 UNBOUNDED_WH = 1 << 50
@@ -41,10 +41,10 @@ def slots_of(slots: Sequence[Interval], now: datetime) -> Slots:
     )
 
 
-def gone_shares(outlooks: Sequence[StayOutlook | None], slots: Slots) -> Floats:
+def gone_shares(outlooks: Sequence[StayOutlook | None], slots: Slots) -> Curves:
     """Return per outlook and slot the probability that the car has left by the slot's end; 0 where none is known."""
     rows: dict[int, int] = {}
-    curves = [np.zeros(len(slots.number))]
+    shares = [np.zeros(len(slots.number))]
     places = np.zeros(len(outlooks), dtype=np.int64)
     for place, outlook in enumerate(outlooks):
         if outlook is None or not outlook.stays_share:
@@ -52,87 +52,153 @@ def gone_shares(outlooks: Sequence[StayOutlook | None], slots: Slots) -> Floats:
         row = rows.get(id(outlook.stays_share))
         if row is None:
             curve = np.asarray(outlook.stays_share, dtype=float)
-            curves.append(1.0 - np.clip(curve[np.minimum(slots.number, len(curve) - 1)], 0.0, 1.0))
-            row = rows[id(outlook.stays_share)] = len(curves) - 1
+            shares.append(1.0 - np.clip(curve[np.minimum(slots.number, len(curve) - 1)], 0.0, 1.0))
+            row = rows[id(outlook.stays_share)] = len(shares) - 1
         places[place] = row
-    return np.array(curves)[places]
+    return Curves(np.array(shares), places)
+
+
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """What takes energy, side by side: cars, or classes of cars that are alike; see `Cars`.
+
+    `kept_w` is how much above the default the limits in force let it take, `is_here` whether it is plugged in,
+    `has_buffer` whether it wants to be done a while before its end, `gone` its probability of having left by the end of
+    each slot. `block_share` belongs to the blocks.
+    """
+
+    start_s: Floats
+    end_s: Floats
+    max_w: Floats
+    free_w: Floats
+    kept_w: Floats
+    branch: Ints
+    is_here: Flags
+    has_buffer: Flags
+    gone: Floats
+    blocks: Blocks
+    block_share: Floats
+
+
+def takers_of(cars: Cars, gone: Curves, first: int = 0) -> Takers:
+    """Return every car from the `first` one on as a taker of its own."""
+    count = max(0, len(cars.demands) - first)
+    is_here = np.arange(first, len(cars)) < len(cars.demands)
+    free_w, max_w = cars.free_w[first:], cars.max_w[first:]
+    matrix = np.zeros((len(is_here), gone.shares.shape[1]))
+    matrix[:count] = gone.shares[gone.row[first:]]
+    has_buffer = np.arange(first, len(cars)) < cars.promised_count
+    has_buffer[:count] = ~cars.has_outlook[first:]
+    blocks, block_share = _blocks(cars, first)
+    return Takers(
+        start_s=cars.start_s[first:],
+        end_s=cars.end_s[first:],
+        max_w=max_w,
+        free_w=np.minimum(free_w, max_w),
+        kept_w=kept_above_w(max_w, free_w, cars.limit_w[first:]),
+        branch=cars.branch[first:],
+        is_here=is_here,
+        has_buffer=has_buffer,
+        gone=matrix,
+        blocks=blocks,
+        block_share=block_share,
+    )
+
+
+def kept_above_w(max_w: Floats, free_w: Floats, limit_w: Floats) -> Floats:
+    """Return how much above the defaults cars may take under the limits in force."""
+    kept: Floats = np.clip(limit_w - free_w, 0.0, np.maximum(0.0, max_w - free_w))
+    return kept
+
+
+def joined(first: Takers, second: Takers) -> Takers:
+    """Return both, one after the other."""
+    blocks, more = first.blocks, second.blocks
+    both = Blocks(
+        np.concatenate([blocks.car, more.car + len(first.end_s)]),
+        np.concatenate([blocks.need_wh, more.need_wh]),
+        np.concatenate([blocks.unmet_cost, more.unmet_cost]),
+    )
+    names = [each.name for each in fields(Takers) if each.name != "blocks"]
+    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
+    return Takers(blocks=both, **columns)
 
 
 def instance(
     snapshot: SiteSnapshot,
     above_w: float,
     branches: Sequence[Branch],
-    cars: Cars,
+    takers: Takers,
     slots: Sequence[Interval],
     surplus_w: Sequence[float],
     now: datetime,
 ) -> Problem:
-    """Return the flow for cars on slots; `above_w` is what all cars may take together above the defaults."""
-    times = slots_of(slots, now)
-    risk = np.zeros((len(cars), len(slots)))
-    risk[: len(cars.demands)] = gone_shares(cars.outlooks, times) * goals.risk_cost(snapshot.site.miss_cost_ratio)
-    blocks, prices, lone_share = _blocks(cars, risk)
-    arcs = _arcs(cars, times, snapshot.site.departure_buffer.total_seconds())
+    """Return the flow for takers on slots; `above_w` is what all cars may take together above the defaults."""
+    times, count = slots_of(slots, now), len(takers.end_s)
+    blocks, shares = takers.blocks, takers.block_share
+    is_lone = np.bincount(blocks.car, minlength=count)[blocks.car] == 1
+    lone_share = np.zeros(count)
+    lone_share[blocks.car[is_lone]] = shares[is_lone]
+    risk = takers.gone * goals.risk_cost(snapshot.site.miss_cost_ratio)
+    arcs = _arcs(takers, times, snapshot.site.departure_buffer.total_seconds())
     arc_risk = np.rint(risk[arcs.car, arcs.slot] * lone_share[arcs.car]).astype(np.int64)
     trunks = tuple(Trunk(each.parent, _whole(each.room_w * times.hours)) for each in branches)
     supplies = _supplies(snapshot, above_w, slots, times, surplus_w)
-    return Problem(len(cars), blocks, prices, replace(arcs, cost=arcs.cost + arc_risk), supplies, trunks)
+    prices = _prices(risk, blocks, shares, np.flatnonzero(~is_lone))
+    return Problem(count, blocks, prices, replace(arcs, cost=arcs.cost + arc_risk), supplies, trunks)
 
 
 def _whole(energy_wh: Floats) -> Ints:
     return energy_wh.astype(np.int64)
 
 
-def _blocks(cars: Cars, risk: Floats) -> tuple[Blocks, Prices, Floats]:
-    """Return the blocks, the prices of cars with several of them, and the share of every car's lone block (else 0)."""
-    demanded = len(cars.demands)
-    parts = [blocks_of(outlook, int(need)) for outlook, need in zip(cars.outlooks, cars.need_wh, strict=False)]
-    owners = [car for car, blocks in enumerate(parts) for _ in blocks]
-    needs = [int(block.energy_wh) for blocks in parts for block in blocks]
-    shares = np.array([block.share for blocks in parts for block in blocks], dtype=float)
+def _blocks(cars: Cars, first: int) -> tuple[Blocks, Floats]:
+    """Return the blocks of the cars from the `first` one on, and their shares."""
+    needs_wh = cars.need_wh[first:].tolist()
+    parts = [blocks_of(outlook, need_wh) for outlook, need_wh in zip(cars.outlooks[first:], needs_wh, strict=False)]
+    demanded = len(parts)
+    owners = [car for car, blocks in enumerate(parts) for _ in blocks] + list(range(demanded, len(needs_wh)))
+    told_wh = [int(block.energy_wh) for blocks in parts for block in blocks] + needs_wh[demanded:]
+    shares = [block.share for blocks in parts for block in blocks]
+    arriving = len(cars.arrivals)
+    booked = len(needs_wh) - demanded - arriving
     costs = [goals.unmet_cost(share) for share in shares]
-    booked, arriving = len(cars.booked), len(cars.arrivals)
+    costs += [goals.BOOKING_UNMET_COST] * booked + [goals.ARRIVAL_UNMET_COST] * arriving
     blocks = Blocks(
-        np.array(owners + list(range(demanded, len(cars))), dtype=np.int64),
-        np.array(needs + cars.need_wh[demanded:].tolist(), dtype=np.int64),
-        np.array(
-            costs + [goals.BOOKING_UNMET_COST] * booked + [goals.ARRIVAL_UNMET_COST] * arriving,
-            dtype=np.int64,
-        ),
+        np.array(owners, dtype=np.int64), np.array(told_wh, dtype=np.int64), np.array(costs, dtype=np.int64)
     )
-    lone_share = np.zeros(len(cars))
-    is_lone = np.bincount(blocks.car, minlength=len(cars))[blocks.car[: len(shares)]] == 1
-    lone_share[blocks.car[: len(shares)][is_lone]] = shares[is_lone]
-    several = np.flatnonzero(~is_lone)
+    return blocks, np.array(shares + [1.0] * (booked + arriving), dtype=float)
+
+
+def _prices(risk: Floats, blocks: Blocks, shares: Floats, several: Ints) -> Prices:
+    """Return the prices of the blocks that share a car with others."""
     block, slot = np.repeat(several, risk.shape[1]), np.tile(np.arange(risk.shape[1]), len(several))
     cost = np.rint(risk[blocks.car[block], slot] * shares[block]).astype(np.int64)
-    return blocks, Prices(block, slot, cost), lone_share
+    return Prices(block, slot, cost)
 
 
-def _arcs(cars: Cars, times: Slots, buffer_s: float) -> Arcs:
-    """Return all cars' arcs: free of site capacity and above, calm and within the departure buffer.
+def _arcs(takers: Takers, times: Slots, buffer_s: float) -> Arcs:
+    """Return all takers' arcs: free of site capacity and above, calm and within the departure buffer.
 
     A car whose stay was learnt, and a group that is expected, has no buffer: the risk price says when it is late.
     """
-    has_buffer = ~cars.has_outlook & (np.arange(len(cars)) < cars.promised_count)
-    calm_until_s = cars.end_s - np.where(has_buffer, buffer_s, 0.0)
-    calm_s = _overlap(times, cars.start_s, calm_until_s)
-    late_s = _overlap(times, np.maximum(calm_until_s, cars.start_s), cars.end_s)
-    free_w, above_w = np.minimum(cars.free_w, cars.max_w), np.maximum(0.0, cars.max_w - cars.free_w)
-    entry = np.where(cars.branch < 0, SITE, cars.branch)
-    is_plugged_in = np.arange(len(cars)) < len(cars.demands)
-    kept_w = np.where(is_plugged_in, np.minimum(above_w, np.maximum(0.0, cars.limit_w - cars.free_w)), above_w)
+    calm_until_s = takers.end_s - np.where(takers.has_buffer, buffer_s, 0.0)
+    calm_s = _overlap(times, takers.start_s, calm_until_s)
+    late_s = _overlap(times, np.maximum(calm_until_s, takers.start_s), takers.end_s)
+    free_w, above_w = takers.free_w, np.maximum(0.0, takers.max_w - takers.free_w)
+    entry, free = np.where(takers.branch < 0, SITE, takers.branch), np.full(len(free_w), FREE)
+    kept_w = np.where(takers.is_here, takers.kept_w, above_w)
     parts: list[Arcs] = []
     tiers = ((calm_s, 1.0, 0), (late_s, goals.BUFFER_SHARE, goals.BUFFER_COST))
     for span_s, share, cost in (*tiers, (late_s, 1 - goals.BUFFER_SHARE, goals.CROWDED_BUFFER_COST)):
         later_s = span_s.copy()
         later_s[:, 0] = 0.0
-        parts.append(_part(free_w * share, span_s, cost, np.full(len(cars), FREE)))
+        parts.append(_part(free_w * share, span_s, cost, free))
         parts.append(_part(above_w * share, later_s, cost, entry))
         parts.append(_part(kept_w * share, span_s[:, :1], cost, entry))
         parts.append(_part((above_w - kept_w) * share, span_s[:, :1], cost + goals.CHANGE_COST, entry))
     car, slot = np.concatenate([each.car for each in parts]), np.concatenate([each.slot for each in parts])
-    order = np.lexsort((slot, car))
+    order = np.argsort(car * len(times.hours) + slot, kind="stable")
     return Arcs(
         car[order],
         slot[order],

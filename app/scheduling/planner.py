@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot, floor_slot, slots_between
-from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
+from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine, PowerRow
 from app.domain.snapshot import SiteSnapshot
 from app.domain.units import mean_power_w
-from app.scheduling.branches import branches_of, default_w
-from app.scheduling.cars import Cars, Outcome, cars_of
-from app.scheduling.feeders import Grid, grid_of
+from app.scheduling.branches import rooms_of
+from app.scheduling.cars import Cars, Floats, Outcome, cars_of
+from app.scheduling.classes import classes_of, spread
 from app.scheduling.flow import Problem, solve
-from app.scheduling.instance import Slots, gone_shares, instance, slots_of
+from app.scheduling.instance import Slots, gone_shares, instance, slots_of, takers_of
 from app.scheduling.lines import Reach, due, late_w, must_w, why_missing, wishes
-from app.scheduling.rounding import round_targets
+from app.scheduling.rounding import round_powers
 from app.scheduling.surplus import reckoned_w
 
+EXACT_COUNT = 1000
 HORIZON = timedelta(hours=36)
 SHORTEST_FIRST_SLOT = timedelta(minutes=2)
 
@@ -32,19 +34,19 @@ def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
     Deterministic and independent of the order of sessions; never infeasible: what cannot be delivered by departure is
     `unmet_wh` with its reason.
     """
-    grid = grid_of(snapshot.site, snapshot.evses)
-    branches, branch_of = branches_of(snapshot, grid)
-    cars = cars_of(snapshot, now, branch_of)
+    rooms = rooms_of(snapshot)
+    cars = cars_of(snapshot, now, rooms.branch_of)
     stay = min(timedelta(seconds=float(cars.end_s.max(initial=0.0))), HORIZON)
     slots = planning_slots(now, now + max(stay, PLAN_SLOT))
-    surplus_w = _surplus(snapshot, slots)
-    above_w = above_defaults_w(snapshot, grid, free=True)
-    outcome = _outcome(cars, instance(snapshot, above_w, branches, cars, slots, surplus_w, now))
-    times = slots_of(slots, now)
-    reach = Reach(times.start_s, times.end_s, gone_shares(cars.outlooks, times), branches)
-    room_w = above_defaults_w(snapshot, grid, free=False)
-    lines, expected = _lines(snapshot, room_w, cars, slots, outcome, reach, now), _expected(cars, times, outcome)
-    return ChargingPlan(snapshot.site.site_id, now, slots, surplus_w, lines, expected)
+    surplus_w, times = _surplus(snapshot, slots), slots_of(slots, now)
+    gone = gone_shares(cars.outlooks, times)
+    classes = classes_of(cars, gone, times) if len(cars.demands) > EXACT_COUNT else None
+    takers = takers_of(cars, gone) if classes is None else classes.takers
+    problem = instance(snapshot, rooms.above_w, rooms.branches, takers, slots, surplus_w, now)
+    outcome = _outcome(problem) if classes is None else spread(classes, _outcome(problem))
+    reach = Reach(times.start_s, times.end_s, gone, rooms.branches)
+    lines = _lines(snapshot, rooms.taken_w, cars, slots, outcome, reach, now)
+    return ChargingPlan(snapshot.site.site_id, now, slots, surplus_w, lines, _expected(cars, times, outcome))
 
 
 def planning_slots(now: datetime, ends_at: datetime) -> tuple[Interval, ...]:
@@ -64,18 +66,12 @@ def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, 
     return tuple(powers_w)
 
 
-def above_defaults_w(snapshot: SiteSnapshot, grid: Grid, *, free: bool) -> float:
-    """Return what all cars may take together: above the defaults of all EVSEs (`free`), or only of the empty ones."""
-    plugged_in = {demand.evse_id for demand in snapshot.demands}
-    reserved_w = sum(default_w(evse) for evse in snapshot.evses if free or evse.evse_id not in plugged_in)
-    return max(0.0, grid.capacity_w() - reserved_w)
-
-
-def _outcome(cars: Cars, problem: Problem) -> Outcome:
+def _outcome(problem: Problem) -> Outcome:
     solution = solve(problem)
-    unmet_wh = np.bincount(problem.blocks.car, solution.unmet_wh, len(cars)).astype(np.int64)
+    unmet_wh = np.bincount(problem.blocks.car, solution.unmet_wh, problem.car_count).astype(np.float64)
     most_wh = np.array([trunk.above_wh for trunk in problem.trunks]).reshape(solution.trunk_wh.shape)
-    return Outcome(solution.energy_wh, unmet_wh, solution.grid_wh, solution.trunk_wh >= most_wh)
+    is_full, slack_wh = solution.trunk_wh >= most_wh, np.ones(problem.car_count)
+    return Outcome(solution.energy_wh.astype(np.float64), unmet_wh, solution.grid_wh, is_full, slack_wh)
 
 
 def _lines(
@@ -87,26 +83,31 @@ def _lines(
     reach: Reach,
     now: datetime,
 ) -> tuple[PlanLine, ...]:
-    powers_w = outcome.energy_wh[: len(cars.demands)] * 3600 / (reach.end_s - reach.start_s)
+    hours = (reach.end_s - reach.start_s) / 3600
+    first_w = outcome.energy_wh[: len(cars.demands), 0] / hours[0]
     is_due = due(cars, snapshot, slots[0], now)
-    wanted = wishes(cars, powers_w[:, 0], is_due, late_w(cars, slots[0]))
-    targets_w = round_targets(wanted, room_w=room_w, now=now)
+    targets_w = round_powers(wishes(cars, first_w, is_due, late_w(cars, slots[0]), now), room_w=room_w)
     grid_w = mean_power_w(int(outcome.grid_wh[0]), slots[0].span)
-    must = must_w(cars, powers_w[:, 0], grid_w, is_due, reach.gone, slots[0])
-    reasons = why_missing(cars, outcome, reach)
-    return tuple(
-        PlanLine(
-            demand.session_id,
-            demand.evse_id,
-            tuple(powers_w[place].tolist()),
-            targets_w[demand.session_id],
-            float(outcome.unmet_wh[place]),
-            reasons[place],
-            float(must[place]),
-            demand.max_power_w if demand.need_wh > 0 else 0.0,
-        )
-        for place, demand in enumerate(cars.demands)
+    must = must_w(cars, first_w, grid_w, is_due, reach.gone, slots[0])
+    columns = zip(
+        cars.demands,
+        _rows(outcome.energy_wh[: len(cars.demands)], hours),
+        targets_w.tolist(),
+        outcome.unmet_wh.tolist(),
+        why_missing(cars, outcome, reach),
+        must.tolist(),
+        np.where(cars.wanted_wh > 0, cars.max_w[: len(cars.demands)], 0.0).tolist(),
+        strict=False,
     )
+    return tuple([PlanLine(demand.session_id, demand.evse_id, *values) for demand, *values in columns])
+
+
+def _rows(energy_wh: NDArray[np.floating], hours: Floats) -> Sequence[Sequence[float]]:
+    """Return the mean powers of each car; those of many are made when they are read, for they would fill the memory."""
+    if len(energy_wh) <= EXACT_COUNT:
+        return [tuple(row) for row in (energy_wh / hours).tolist()]
+    powers_w = np.divide(energy_wh, hours, dtype=np.float32, casting="same_kind")
+    return [PowerRow(powers_w, number) for number in range(len(powers_w))]
 
 
 def _expected(cars: Cars, times: Slots, outcome: Outcome) -> tuple[ExpectedLine, ...]:

@@ -7,23 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from app.scheduling.branches import branches_of
+from app.scheduling.branches import rooms_of
 from app.scheduling.cars import cars_of
-from app.scheduling.feeders import grid_of
 from app.scheduling.flow import FREE, SITE, solve
-from app.scheduling.instance import instance
-from app.scheduling.planner import above_defaults_w, planning_slots
+from app.scheduling.instance import gone_shares, instance, slots_of, takers_of
+from app.scheduling.planner import planning_slots
 from tests.scheduling.fleets import NOW, QUARTER, hedged_parks, parks, wired_parks
 
 
 def problem_of(park):
-    grid = grid_of(park.site, park.evses)
-    branches, branch_of = branches_of(park, grid)
-    cars = cars_of(park, NOW, branch_of)
+    rooms = rooms_of(park)
+    cars = cars_of(park, NOW, rooms.branch_of)
     slots = planning_slots(NOW, NOW + 24 * QUARTER)
+    takers = takers_of(cars, gone_shares(cars.outlooks, slots_of(slots, NOW)))
     surplus_w = [each.surplus_w for each in park.surplus]
-    above_w = above_defaults_w(park, grid, free=True)
-    return instance(park, above_w, branches, cars, slots, surplus_w, NOW)
+    return instance(park, rooms.above_w, rooms.branches, takers, slots, surplus_w, NOW)
 
 
 class Programme:
