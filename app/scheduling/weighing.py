@@ -13,12 +13,10 @@ import numpy as np
 from app.domain.plan import ChargingPlan
 from app.domain.snapshot import SiteSnapshot
 from app.scheduling import goals
-from app.scheduling.branches import branches_of
+from app.scheduling.branches import rooms_of
 from app.scheduling.cars import Cars, Flags, Floats, blocks_of, cars_of
-from app.scheduling.feeders import grid_of
 from app.scheduling.flow import FREE, SITE, Ints, Problem, solve
-from app.scheduling.instance import Slots, gone_shares, instance, slots_of
-from app.scheduling.planner import above_defaults_w
+from app.scheduling.instance import Slots, gone_shares, instance, slots_of, takers_of
 
 OPEN: Final = -9
 CLOSED: Final = -8
@@ -81,13 +79,13 @@ class Weighed:
 def weigh(snapshot: SiteSnapshot, made: ChargingPlan) -> Weighed:
     """Return what was weighed for a plan that was made of this snapshot."""
     now, slots = made.made_at, made.slots
-    grid = grid_of(snapshot.site, snapshot.evses)
-    branches, branch_of = branches_of(snapshot, grid)
-    cars = cars_of(snapshot, now, branch_of)
-    above_w = above_defaults_w(snapshot, grid, free=True)
-    problem = instance(snapshot, above_w, branches, cars, slots, made.surplus_w, now)
+    rooms = rooms_of(snapshot)
+    cars = cars_of(snapshot, now, rooms.branch_of)
     times, count = slots_of(slots, now), len(cars.demands)
-    gone = gone_shares(cars.outlooks, times)
+    curves = gone_shares(cars.outlooks, times)
+    takers = takers_of(cars, curves)
+    problem = instance(snapshot, rooms.above_w, rooms.branches, takers, slots, made.surplus_w, now)
+    gone = curves.matrix()
     risk = gone * goals.risk_cost(snapshot.site.miss_cost_ratio)
     energy_wh = _energy_wh(problem, made, times, count + len(cars.booked))
     taken_wh, loads_wh = _filled(problem, energy_wh)
@@ -112,7 +110,7 @@ def weigh(snapshot: SiteSnapshot, made: ChargingPlan) -> Weighed:
     booked = (arcs.car >= count) & (arcs.car < count + len(cars.booked)) & (arcs.entry != FREE)
     return Weighed(
         cars=cars,
-        feeder_ids=tuple(each.feeder_id for each in branches),
+        feeder_ids=tuple(each.feeder_id for each in rooms.branches),
         times=times,
         most_wh=most_wh[:count],
         energy_wh=energy_wh[:count],
