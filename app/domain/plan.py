@@ -1,45 +1,9 @@
 """A charging plan: for every plugged-in session the mean power in every slot, and what could not be promised."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import overload
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.intervals import Interval
-
-
-class PowerRow(Sequence[float]):
-    """Mean powers that become numbers when they are read: a hundred thousand cars' plans fit into memory."""
-
-    __slots__ = ("_number", "_rows")
-
-    def __init__(self, rows_w: NDArray[np.float32], number: int) -> None:
-        self._rows, self._number = rows_w, number
-
-    def __len__(self) -> int:
-        return int(self._rows.shape[1])
-
-    @overload
-    def __getitem__(self, index: int) -> float: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[float, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> float | tuple[float, ...]:
-        row = self._rows[self._number]
-        return tuple(row[index].tolist()) if isinstance(index, slice) else float(row[index])
-
-    def __iter__(self) -> Iterator[float]:
-        return iter(self._rows[self._number].tolist())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +18,7 @@ class PlanLine:
 
     session_id: str
     evse_id: int
-    power_w: Sequence[float]
+    power_w: tuple[float, ...]
     target_w: float
     unmet_wh: float
     reason: str = ""

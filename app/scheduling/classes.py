@@ -264,6 +264,8 @@ def _mean_curves(gone: Curves, kind: Ints, weight: Floats, count: int) -> Floats
     owner = pairs // rows
     share = weights / np.maximum(np.bincount(owner, weights, count)[owner], GUARD_RATIO)
     means = np.zeros((count, gone.shares.shape[1]))
-    present, starts = np.unique(owner, return_index=True)
-    means[present] = np.add.reduceat(share[:, None] * gone.shares[pairs % rows], starts, axis=0)
+    for start in range(0, len(pairs), CHUNK_COUNT):
+        part = slice(start, start + CHUNK_COUNT)
+        present, starts = np.unique(owner[part], return_index=True)
+        means[present] += np.add.reduceat(share[part, None] * gone.shares[pairs[part] % rows], starts, axis=0)
     return means

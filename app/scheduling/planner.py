@@ -4,14 +4,14 @@ Soft goals, in their order (`app.scheduling.goals`), are the costs of one min-co
 energy is dearer the likelier the car has left by then: so grid now beats sun later once that is worth it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot, floor_slot, slots_between
-from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine, PowerRow
+from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
 from app.domain.snapshot import SiteSnapshot
 from app.domain.units import mean_power_w
 from app.scheduling.branches import rooms_of
@@ -24,6 +24,8 @@ from app.scheduling.rounding import round_powers
 from app.scheduling.surplus import reckoned_w
 
 EXACT_COUNT = 1000
+"""Up to so many cars are planned one by one."""
+CHUNK_COUNT = 4096
 HORIZON = timedelta(hours=36)
 SHORTEST_FIRST_SLOT = timedelta(minutes=2)
 
@@ -102,12 +104,15 @@ def _lines(
     return tuple([PlanLine(demand.session_id, demand.evse_id, *values) for demand, *values in columns])
 
 
-def _rows(energy_wh: NDArray[np.floating], hours: Floats) -> Sequence[Sequence[float]]:
-    """Return the mean powers of each car; those of many are made when they are read, for they would fill the memory."""
+def _rows(energy_wh: NDArray[np.floating], hours: Floats) -> Iterator[tuple[float, ...]]:
+    """Yield the mean powers of each car; those of many in whole W, which are the same few numbers again and again."""
     if len(energy_wh) <= EXACT_COUNT:
-        return [tuple(row) for row in (energy_wh / hours).tolist()]
-    powers_w = np.divide(energy_wh, hours, dtype=np.float32, casting="same_kind")
-    return [PowerRow(powers_w, number) for number in range(len(powers_w))]
+        yield from map(tuple, (energy_wh / hours).tolist())
+        return
+    watts = np.arange(int(energy_wh.max(initial=0.0) / hours.min()) + 2).astype(float).astype(object)
+    for start in range(0, len(energy_wh), CHUNK_COUNT):
+        whole_w = np.rint(energy_wh[start : start + CHUNK_COUNT] / hours).astype(np.int64)
+        yield from map(tuple, watts[whole_w].tolist())
 
 
 def _expected(cars: Cars, times: Slots, outcome: Outcome) -> tuple[ExpectedLine, ...]:
