@@ -175,6 +175,28 @@ def backtest(
 
 
 @app.command()
+def backtest_network(
+    sessions: Annotated[
+        Path, typer.Argument(help="CSV (.gz): arrival_step, departure_step, station, requested_kwh; or as for backtest")
+    ],
+    *,
+    network: Annotated[Path, typer.Option(help="CSV of stations and conductors, see app/backtest/networks/README.md")],
+    cap_kw: Annotated[float | None, typer.Option(min=0.1, max=1e6, help="for limits that are told per kW")] = None,
+    car_kw: Annotated[float | None, typer.Option(min=0.1, max=1000, help="what a car takes at most")] = None,
+    step_minutes: Annotated[int, typer.Option(min=1, max=60, help="length of a step")] = 5,
+    policy: Annotated[list[str] | None, typer.Option(help="only these; may be given several times")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Replay recorded sessions on a scarce network with coupled phases: Sunslot, quick charge, LLF, EDF, RR, FCFS."""
+    from app.backtest.network_table import NetworkQuestion, compare
+
+    question = NetworkQuestion(sessions, network, cap_kw, car_kw, step_minutes, tuple(policy or ()))
+    figures = compare(question, Console())
+    if json is not None:
+        json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@app.command()
 def tail(
     station: Annotated[str, typer.Argument(help="the station's identity")],
     *,

@@ -39,7 +39,7 @@ class Foresight:
     by_car_wh: tuple[float, ...]
 
 
-def _silent_highs() -> highspy.Highs:
+def silent_highs() -> highspy.Highs:
     """Return a solver that prints nothing; its first instance greets on file descriptor 1, whatever its options say."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
@@ -91,7 +91,7 @@ class _Programme:
         lp.a_matrix_.index_ = np.array(self.columns)
         lp.a_matrix_.value_ = np.array(self.values)
         lp.sense_ = highspy.ObjSense.kMaximize
-        highs = _silent_highs()
+        highs = silent_highs()
         highs.passModel(lp)
         highs.run()
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:

@@ -77,7 +77,7 @@ def floored(at: datetime, step: timedelta) -> datetime:
     return midnight_at + (at - midnight_at) // step * step
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """Return the file's text, unpacked; raises Invalid where it cannot be read, or is larger than 256 MB."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -89,29 +89,31 @@ def _text(path: Path) -> str:
         raise Invalid(f"cannot be read ({broken})", field=str(path)) from None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def rows_of(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) with names and cells trimmed; raises Invalid where it is no CSV."""
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    reader = csv.DictReader(io.StringIO(text_of(path), newline=""))
     try:
         for row in reader:
             if None in row:
-                raise _bad(path, reader.line_num, "more cells than the heading names")
+                raise bad_row(path, reader.line_num, "more cells than the heading names")
             yield reader.line_num, {key.strip(): (value or "").strip() for key, value in row.items()}
     except csv.Error as broken:
-        raise _bad(path, reader.line_num, f"is no CSV ({broken})") from None
+        raise bad_row(path, reader.line_num, f"is no CSV ({broken})") from None
 
 
-def _bad(path: Path, line_no: int, why: str) -> Invalid:
+def bad_row(path: Path, line_no: int, why: str) -> Invalid:
+    """Return the error that names file and line."""
     return Invalid(why, field=f"{path}:{line_no}")
 
 
-def _number(path: Path, line_no: int, row: dict[str, str], name: str, largest: Amount, least: Amount = 0.0) -> Amount:
+def number_in(path: Path, line_no: int, row: dict[str, str], name: str, largest: Amount, least: Amount = 0.0) -> Amount:
+    """Return a cell's number; raises Invalid where it is none or lies outside its bounds."""
     try:
         number = float(row[name])
     except ValueError:
-        raise _bad(path, line_no, f"{name} {row[name]!r} is no number") from None
+        raise bad_row(path, line_no, f"{name} {row[name]!r} is no number") from None
     if not least <= number <= largest:
-        raise _bad(path, line_no, f"{name} must lie between {least:g} and {largest:g}")
+        raise bad_row(path, line_no, f"{name} must lie between {least:g} and {largest:g}")
     return number
 
 
@@ -122,18 +124,18 @@ def _time(path: Path, line_no: int, text: str, zone: tzinfo | None) -> datetime:
         if zone is not None and at.tzinfo is not None:
             at = at.astimezone(zone)
     except (ValueError, OverflowError):
-        raise _bad(path, line_no, f"{text!r} is no ISO 8601 time") from None
+        raise bad_row(path, line_no, f"{text!r} is no ISO 8601 time") from None
     return at.replace(tzinfo=None)
 
 
 def clock_of_sessions(path: Path) -> timezone:
     """Return the clock that most arrivals are told by, as an offset from UTC; raises Invalid where none says so."""
     offsets: Counter[timedelta] = Counter()
-    for line_no, row in _rows(path):
+    for line_no, row in rows_of(path):
         try:
             offset = datetime.fromisoformat(row.get("arrival", "")).utcoffset()
         except ValueError:
-            raise _bad(path, line_no, f"arrival {row.get('arrival')!r} is no ISO 8601 time") from None
+            raise bad_row(path, line_no, f"arrival {row.get('arrival')!r} is no ISO 8601 time") from None
         if offset is not None:
             offsets[offset] += 1
     if not offsets:
@@ -150,27 +152,27 @@ def read_sessions(path: Path, zone: tzinfo | None = None) -> list[SessionRecord]
     """
     found = []
     lines: dict[tuple[str, ...], int] = {}
-    for line_no, row in _rows(path):
+    for line_no, row in rows_of(path):
         if missing := [name for name in NEEDED if not row.get(name)]:
-            raise _bad(path, line_no, f"{', '.join(missing)} missing")
+            raise bad_row(path, line_no, f"{', '.join(missing)} missing")
         arrived_at = _time(path, line_no, row["arrival"], zone)
         left_at = _time(path, line_no, row["departure"], zone)
         if left_at < arrived_at:
-            raise _bad(path, line_no, "the departure is before the arrival")
+            raise bad_row(path, line_no, "the departure is before the arrival")
         if left_at - arrived_at > LONGEST_STAY:
-            raise _bad(path, line_no, f"the stay is longer than {LONGEST_STAY.days} days")
+            raise bad_row(path, line_no, f"the stay is longer than {LONGEST_STAY.days} days")
         told = row["arrival"], row["departure"], row.get("station", ""), row["delivered_kwh"], row.get("user", "")
         if row.get("station") and told in lines:
-            raise _bad(path, line_no, f"is the same session as line {lines[told]}")
+            raise bad_row(path, line_no, f"is the same session as line {lines[told]}")
         lines[told] = line_no
         declared = row.get("declared_departure")
-        requested_kwh = _number(path, line_no, row, "requested_kwh", 1e6) if row.get("requested_kwh") else None
+        requested_kwh = number_in(path, line_no, row, "requested_kwh", 1e6) if row.get("requested_kwh") else None
         found.append(
             SessionRecord(
                 arrived_at=arrived_at,
                 left_at=left_at,
                 declared_at=_time(path, line_no, declared, zone) if declared else None,
-                delivered_wh=wh_from_kwh(_number(path, line_no, row, "delivered_kwh", LARGEST_KWH)),
+                delivered_wh=wh_from_kwh(number_in(path, line_no, row, "delivered_kwh", LARGEST_KWH)),
                 requested_wh=None if requested_kwh is None else wh_from_kwh(requested_kwh),
                 station=row.get("station", ""),
                 user=row.get("user", ""),
@@ -190,17 +192,17 @@ def read_series(path: Path, zone: tzinfo | None = None) -> Series:
     """
     power_w: dict[datetime, float] = {}
     yearless: set[bool] = set()
-    for line_no, row in _rows(path):
+    for line_no, row in rows_of(path):
         name = "power_w" if "power_w" in row else "power_kw"
         if not row.get("time") or name not in row:
-            raise _bad(path, line_no, "time and power_w or power_kw are needed")
+            raise bad_row(path, line_no, "time and power_w or power_kw are needed")
         if row[name] == "":
             continue
         at, is_yearless = _series_time(path, line_no, row["time"], zone)
         yearless.add(is_yearless)
         if len(yearless) > 1:
-            raise _bad(path, line_no, "times with and without a year in one file")
-        number = _number(path, line_no, row, name, LARGEST_POWER_W, -LARGEST_POWER_W)
+            raise bad_row(path, line_no, "times with and without a year in one file")
+        number = number_in(path, line_no, row, name, LARGEST_POWER_W, -LARGEST_POWER_W)
         power_w.setdefault(at, number if name == "power_w" else w_from_kw(number))
     step = _step(path, sorted(power_w))
     if is_yearless := True in yearless:
@@ -230,4 +232,4 @@ def _series_time(path: Path, line_no: int, text: str, zone: tzinfo | None) -> tu
     try:
         return datetime(ANY_LEAP_YEAR, month, day) + timedelta(hours=hour, minutes=minute), True  # noqa: DTZ001 - a clock
     except ValueError:
-        raise _bad(path, line_no, f"{text!r} is no time of a year") from None
+        raise bad_row(path, line_no, f"{text!r} is no time of a year") from None
