@@ -196,7 +196,7 @@ def test_an_unknown_policy_is_refused(small, few):
 
 
 @pytest.mark.skipif(not RECORDS.exists(), reason="the records of March 2019 are not here")
-def test_a_day_of_the_records_are_served_better_than_by_least_laxity(tmp_path):
+def test_a_day_of_the_records_is_served_better_than_by_least_laxity(tmp_path):
     garage = read_network(GARAGE, 30)
     days = [stay for stay in read_stays(RECORDS, garage, STEP, 6.6) if 13 * 288 <= stay.arrives < 14 * 288]
     ours = replay(days, garage, STEP_H, planned(solver_for()))
