@@ -36,6 +36,22 @@ class Look:
         """Whose it is: the session's id."""
         return self.guest.key
 
+    def says_the_same(self, other: "Look") -> bool:
+        """Whether nothing but what was taken since differs."""
+        return self._said() == other._said() and self.guest.taken_wh >= other.guest.taken_wh
+
+    def _said(self) -> tuple[object, ...]:
+        guest = self.guest
+        return (
+            guest.driver,
+            guest.arrived_at,
+            guest.declared_at,
+            guest.asked_wh,
+            guest.max_power_w,
+            guest.is_need_known,
+            self.slots_count,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -44,13 +60,13 @@ class Looked:
     look: Look
     outlook: StayOutlook
 
-    def after(self, taken_wh: float) -> "Looked":
-        """Return this when the car has taken so much since it was plugged in."""
-        guest = self.look.guest
-        if taken_wh <= guest.taken_wh:
+    def at(self, look: Look) -> "Looked":
+        """Return this when the car, of which nothing else is new, has taken as much as `look` says."""
+        more_wh = look.guest.taken_wh - self.look.guest.taken_wh
+        if more_wh <= 0:
             return self
-        outlook = replace(self.outlook, needs=_less(self.outlook.needs, taken_wh - guest.taken_wh))
-        return Looked(replace(self.look, guest=replace(guest, taken_wh=taken_wh)), outlook)
+        before = self.outlook
+        return Looked(look, StayOutlook(before.stays_share, _less(before.needs, more_wh), before.basis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +80,7 @@ class Sight:
     def holds(self, look: Look) -> bool:
         """Whether what is thought of a car still counts: nothing new is said, and it only took more."""
         known = self.cars.get(look.key)
-        if known is None or look.guest.taken_wh < known.look.guest.taken_wh:
-            return False
-        return replace(look, guest=replace(look.guest, taken_wh=known.look.guest.taken_wh)) == known.look
+        return known is not None and look.says_the_same(known.look)
 
 
 _SEEN: dict[str, Sight] = {}  # by site, so that a plan looks only at cars that are new or of which something is new
@@ -149,7 +163,7 @@ def looked_again(sight: Sight, looks: Sequence[Look]) -> Sight:
     kept |= {
         look.key: Looked(look, _short(outlook, look.slots_count)) for look, outlook in zip(new, found, strict=True)
     }
-    return replace(sight, cars={look.key: kept[look.key].after(look.guest.taken_wh) for look in looks})
+    return replace(sight, cars={look.key: kept[look.key].at(look) for look in looks})
 
 
 def with_outlooks(sight: Sight, snapshot: SiteSnapshot) -> SiteSnapshot:
@@ -195,5 +209,5 @@ def _less(needs: Sequence[NeedBlock], taken_wh: float) -> tuple[NeedBlock, ...]:
     for block in needs:
         used_wh = min(taken_wh, block.energy_wh)
         taken_wh -= used_wh
-        left.append(replace(block, energy_wh=block.energy_wh - used_wh))
+        left.append(NeedBlock(block.energy_wh - used_wh, block.share) if used_wh else block)
     return tuple(block for block in left[:-1] if block.energy_wh > 0) + tuple(left[-1:])

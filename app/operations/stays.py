@@ -61,6 +61,7 @@ async def unlearn(tx: Tx, driver_id: UUID) -> None:
         for site_id in site_ids
     ]
     await stay_queries.unlearn(tx.session, empty)
+    await stay_queries.forget_bases(tx.session, driver_id)
     for row, site in await session_queries.running_sessions_of_driver(tx.session, driver_id):
         if row.intent_source == IntentSource.LEARNT:
             sessions.assume_default(row, site, tx.now)

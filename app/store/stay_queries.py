@@ -163,6 +163,12 @@ async def forget_stays(session: AsyncSession, driver_id: uuid.UUID) -> None:
     await session.execute(delete(PastStayRow).where(PastStayRow.driver_id == driver_id))
 
 
+async def forget_bases(session: AsyncSession, driver_id: uuid.UUID) -> None:
+    """Delete what a driver's sessions say of the habits that their intents were taken from."""
+    told = update(SessionRow).where(SessionRow.driver_id == driver_id, SessionRow.intent_basis.is_not(None))
+    await session.execute(told.values(intent_basis=None).execution_options(synchronize_session=False))
+
+
 async def learnt_note(session: AsyncSession, site_id: str) -> LearntNote | None:
     """Return which learnt state the site has, None for none yet."""
     query = select(

@@ -108,8 +108,10 @@ async def test_what_is_forgotten_is_gone_from_rows_and_from_what_was_learnt_and_
     await stay(other.driver_id, 2)
     running = await stay(driver.driver_id, 0, is_over=False, source="learnt")
     assert (await driver.ok("GET", f"/v1/sessions/{running}"))["intent_basis"] == "of 12 stays"
+    ended = await stay(driver.driver_id, 3, source="learnt")
     await learn_something(transactions)
     await driver.ok("DELETE", f"/v1/drivers/{driver.driver_id}/habits", status=204)
+    assert (await driver.ok("GET", f"/v1/sessions/{ended}"))["intent_basis"] == "learnt from earlier stays"
     assert await everything_kept(transactions) == ([other.driver_id], {b""})
     session = await driver.ok("GET", f"/v1/sessions/{running}")
     assert (session["intent_source"], session["intent_basis"]) == (

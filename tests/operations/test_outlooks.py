@@ -66,7 +66,7 @@ def test_what_is_taken_comes_off_the_surest_parts(parts, steps_wh):
     taken_wh = 0
     for step_wh in steps_wh:
         taken_wh += step_wh
-        looked = looked.after(taken_wh)
+        looked = looked.at(replace(LOOK, guest=replace(GUEST, taken_wh=taken_wh)))
     left = looked.outlook.needs
     total_wh = sum(block.energy_wh for block in needs)
     assert sum(block.energy_wh for block in left) == max(0, total_wh - taken_wh)
