@@ -126,7 +126,7 @@ def rates_now_a(
     """Return the current of each car for the coming step, within every limit.
 
     `solver` is anybody's silent HiGHS: it keeps nothing between calls, and cars are sorted, so the answer depends on
-    who is there alone. Raises RuntimeError when HiGHS finds no optimum (there always is one: nothing charging is feasible).
+    who is there alone. Raises RuntimeError when HiGHS finds no optimum (there always is one: nothing charging).
     """
     order = np.lexsort((cars.groups, cars.most_a, cars.needs_ah, cars.stays_h))
     if not len(order):
