@@ -54,7 +54,7 @@ def slotted(series: Series, first_day: date, until_day: date) -> Slotted:
     """Return the series on numbered slots, its clock taken for UTC, without the gap before its first power."""
     start_at = datetime.combine(first_day, time())
     count = (until_day - first_day) // SLOT
-    powers = [series.mean_w(start_at + number * SLOT) for number in range(count)]
+    powers = [series.mean_w(start_at + number * SLOT, SLOT) for number in range(count)]
     powers_w = np.array([np.nan if each is None else max(0.0, each) for each in powers])
     known = np.flatnonzero(np.isfinite(powers_w))
     return Slotted(_slot_of(first_day), powers_w).window(_slot_of(first_day) + int(known[0]), _slot_of(until_day))
