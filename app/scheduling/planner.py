@@ -21,20 +21,21 @@ from app.scheduling.flow import Problem, solve
 from app.scheduling.instance import Slots, gone_shares, instance, slots_of, takers_of
 from app.scheduling.lines import Reach, due, late_w, must_w, why_missing, wishes
 from app.scheduling.rounding import round_powers
+from app.scheduling.site_model import MOST_EVSES_COUNT
 from app.scheduling.surplus import reckoned_w
 
-EXACT_COUNT = 1000
-"""Up to so many cars are planned one by one."""
+EXACT_COUNT = MOST_EVSES_COUNT
+"""Up to so many cars, all that a site can have, are planned one by one; as classes, plans of more are not the best."""
 CHUNK_COUNT = 4096
 HORIZON = timedelta(hours=36)
 SHORTEST_FIRST_SLOT = timedelta(minutes=2)
 
 
-def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
+def plan(snapshot: SiteSnapshot, now: datetime, *, exact_count: int = EXACT_COUNT) -> ChargingPlan:
     """Return the plan from `now` on: 15-min slots until the last departure, at most 36 h.
 
     Deterministic and independent of the order of sessions; never infeasible: what cannot be delivered by departure is
-    `unmet_wh` with its reason.
+    `unmet_wh` with its reason. More than `exact_count` cars are planned as classes (`app.scheduling.classes`).
     """
     rooms = rooms_of(snapshot)
     cars = cars_of(snapshot, now, rooms.branch_of)
@@ -42,7 +43,7 @@ def plan(snapshot: SiteSnapshot, now: datetime) -> ChargingPlan:
     slots = planning_slots(now, now + max(stay, PLAN_SLOT))
     surplus_w, times = _surplus(snapshot, slots), slots_of(slots, now)
     gone = gone_shares(cars.outlooks, times)
-    classes = classes_of(cars, gone, times) if len(cars.demands) > EXACT_COUNT else None
+    classes = classes_of(cars, gone, times) if len(cars.demands) > exact_count else None
     takers = takers_of(cars, gone) if classes is None else classes.takers
     problem = instance(snapshot, rooms.above_w, rooms.branches, takers, slots, surplus_w, now)
     outcome = _outcome(problem) if classes is None else spread(classes, _outcome(problem))
