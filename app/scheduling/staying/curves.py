@@ -50,12 +50,9 @@ class Curves:
     def at(self, rows: Places, places: Numbers) -> tuple[Numbers, Numbers]:
         """Return both at places (floats; NaN, or behind the end: nothing)."""
         width = self.leaving.shape[1]
-        is_known = np.isfinite(places) & (places < width) & (rows >= 0)
-        within = np.where(is_known, np.clip(places, 0, width - 1), 0).astype(np.int64)
-        rows = np.where(is_known, rows, 0)
-        if not len(self.leaving):
-            return np.zeros(within.shape), np.zeros(within.shape)
-        return np.where(is_known, self.leaving[rows, within], 0.0), np.where(is_known, self.staying[rows, within], 0.0)
+        is_known = places < width
+        cells = rows * width + np.clip(np.where(is_known, places, 0.0), 0, width - 1).astype(np.int64)
+        return self.leaving.ravel()[cells] * is_known, self.staying.ravel()[cells] * is_known
 
 
 def curves_of(rows: Places, places: Numbers, weights: Numbers, count: int, width: int) -> Curves:
@@ -172,6 +169,13 @@ class Mixture:
     said: tuple[Numbers, Numbers]
     length: tuple[Numbers, Numbers]
     site: tuple[Numbers, Numbers]
+
+    def chosen(self, which: Truths) -> "Mixture":
+        """Return some of the pairs."""
+        clock, said, length, site = (
+            (leaving[which], staying[which]) for leaving, staying in (self.clock, self.said, self.length, self.site)
+        )
+        return Mixture(self.hazard[which], clock, said, length, site)
 
 
 def mixed(subjects: Visits, habits: Habits, site: SiteCurves, rows: Places, slots: Numbers) -> Mixture:

@@ -30,7 +30,7 @@ from app.scheduling.staying.visits import Numbers, Places, Truths, Visits
 LEAST_STAYS_COUNT = 200
 MOST_STAYS_COUNT = 5_000
 BLOCKS_COUNT = 12
-TREES_COUNT = 120
+TREES_COUNT = 60
 FULL_PACE_PERCENTILE = 98
 SHORTEST_COUNT = 2.0
 FALLBACK_PACE_W = 6_000.0
@@ -39,7 +39,7 @@ SLOTS_PER_DAY = 96
 
 BOOSTING: dict[str, Any] = {
     "objective": "binary",
-    "learning_rate": 0.06,
+    "learning_rate": 0.12,
     "num_leaves": 10,
     "min_data_in_leaf": 60,
     "feature_fraction": 0.5,

@@ -76,9 +76,14 @@ def blocks_of(
     now_share = survival(amounts, weights, is_least, subjects.taken_wh[:, None])
     shares = survival(amounts, weights, is_least, at)
     shares = np.where(now_share > 0, shares / np.maximum(now_share, 1e-9), 1.0)
+    parts = _parts(np.clip(shares, 0.0, 1.0))
     return [
-        () if wh < LEAST_WH else (NeedBlock(float(wh), 1.0),) if guest.is_need_known else _parts(float(wh), row)
-        for guest, wh, row in zip(guests, left_wh, shares, strict=True)
+        ()
+        if wh < LEAST_WH
+        else (NeedBlock(wh, 1.0),)
+        if guest.is_need_known
+        else tuple(NeedBlock(wh * of_wh_share, share) for of_wh_share, share in row)
+        for guest, wh, row in zip(guests, left_wh.tolist(), parts, strict=True)
     ]
 
 
@@ -105,10 +110,14 @@ def _amounts(
     return amounts, weights, is_least
 
 
-def _parts(left_wh: float, shares: Numbers) -> tuple[NeedBlock, ...]:
-    """Return the cells of equal energy joined where they are about as sure."""
+def _parts(shares: Numbers) -> list[list[tuple[float, float]]]:
+    """Return, per row, parts of what is left and how sure each is: cells that are about as sure are joined."""
     levels = np.searchsorted(LEVELS_SHARE, shares, side="right")
-    return tuple(
-        NeedBlock(left_wh * float((levels == level).mean()), float(np.clip(shares[levels == level].mean(), 0.0, 1.0)))
-        for level in sorted(set(levels.tolist()), reverse=True)
-    )
+    found: list[list[tuple[float, float]]] = [[] for _ in shares]
+    for level in range(len(LEVELS_SHARE), -1, -1):
+        is_here = levels == level
+        counts = is_here.sum(axis=1)
+        means = np.where(is_here, shares, 0.0).sum(axis=1) / np.maximum(counts, 1)
+        for row in np.flatnonzero(counts).tolist():
+            found[row].append((float(counts[row]) / CELLS_COUNT, float(means[row])))
+    return found

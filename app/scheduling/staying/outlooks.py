@@ -8,7 +8,7 @@ import numpy as np
 
 from app.domain.intervals import PLAN_SLOT, floor_slot
 from app.domain.stays import Guest, StayOutlook
-from app.scheduling.staying.curves import Habits, habits_of, mixed, points_of, site_curves
+from app.scheduling.staying.curves import PRIOR_LATE_SHARE, Habits, habits_of, mixed, points_of, site_curves
 from app.scheduling.staying.hazards import Pairs, corrected, features_of
 from app.scheduling.staying.learnt import LearntStays, trees_from
 from app.scheduling.staying.needs import blocks_of, site_ratios
@@ -16,6 +16,7 @@ from app.scheduling.staying.visits import Numbers, Visits, midnight_before, slot
 from app.scheduling.staying.words import bases_of
 
 UTC_ZONE = ZoneInfo("UTC")
+NEAR_COUNT = 16  # slots past the departure that was said; who is there even then leaves at the prior's pace
 
 
 def outlooks(learnt: LearntStays | None, guests: Sequence[Guest], now: datetime, count: int) -> list[StayOutlook]:
@@ -48,25 +49,26 @@ def _shares(
 ) -> Numbers:
     """Return the probabilities of being there at the end of each slot: what is left after the hazards on the way."""
     zone = UTC_ZONE if learnt is None else learnt.zone
-    slots = _slots_count_ofs(subjects, zone, now, count)
-    rows = np.repeat(np.arange(len(guests)), count)
-    places = slots.ravel()
-    site = site_curves(_no_visits()) if learnt is None else learnt.site
-    mixture = mixed(subjects, habits, site, rows, places)
-    hazards: Numbers = mixture.hazard.copy()
+    slots = _clock_slots(subjects, zone, now, count)
+    rows, columns = np.nonzero(~(slots >= np.floor(subjects.declared)[:, None] + NEAR_COUNT))
+    places = slots[rows, columns]
+    mixture = mixed(subjects, habits, site_curves(_no_visits()) if learnt is None else learnt.site, rows, places)
+    near = mixture.hazard.copy()
     if learnt is not None and learnt.trees is not None:
-        is_known = np.array([guest.is_need_known for guest in guests])
-        pairs = Pairs(rows, places, mixture)
-        features = features_of(subjects, habits, pairs, subjects.asked_wh, is_known, learnt.pace_w)
         matters = places < np.floor(subjects.declared)[rows]
-        hazards[matters] = corrected(trees_from(learnt.trees), features[matters])
-    logs: Numbers = np.log1p(-hazards).reshape(len(guests), count)
+        is_known = np.array([guest.is_need_known for guest in guests])
+        pairs = Pairs(rows[matters], places[matters], mixture.chosen(matters))
+        features = features_of(subjects, habits, pairs, subjects.asked_wh, is_known, learnt.pace_w)
+        near[matters] = corrected(trees_from(learnt.trees), features)
+    hazards = np.full((len(guests), count), PRIOR_LATE_SHARE)
+    hazards[rows, columns] = near
+    logs: Numbers = np.log1p(-hazards)
     logs[:, 0] *= 1 - (now - floor_slot(now)) / PLAN_SLOT
     shares: Numbers = np.exp(np.cumsum(logs, axis=1))
     return shares
 
 
-def _slots_count_ofs(subjects: Visits, zone: ZoneInfo, now: datetime, count: int) -> Numbers:
+def _clock_slots(subjects: Visits, zone: ZoneInfo, now: datetime, count: int) -> Numbers:
     """Return, per guest and slot, the clock slot counted from the midnight before its arrival."""
     first_at = floor_slot(now)
     midnight = midnight_before(now, zone)

@@ -19,20 +19,22 @@ def clock_of(slots_count: float) -> str:
     return f"{within // 60:02d}:{within % 60:02d}{later}"
 
 
-def _quantile(slots: Numbers, points: Points, count: int, share: float) -> Numbers:
-    """Return a quantile of the weighted points of each of `count` owners (0 without any)."""
+def _quartiles(slots: Numbers, points: Points, count: int) -> list[Numbers]:
+    """Return the quartiles of the weighted points of each of `count` owners (0 without any)."""
     order = np.lexsort((slots, points.owner))
+    if not len(order):
+        return [np.zeros(count) for _ in QUARTILES_SHARE]
     ends = np.cumsum(points.weight[order])
     upper = np.cumsum(np.bincount(points.owner, points.weight, count))
     lower = np.concatenate([[0.0], upper[:-1]])
-    found = np.searchsorted(ends, lower + share * (upper - lower), side="left")
-    return slots[order][np.minimum(found, len(order) - 1)] if len(order) else np.zeros(count)
+    found = (np.searchsorted(ends, lower + share * (upper - lower)) for share in QUARTILES_SHARE)
+    return [slots[order][np.minimum(place, len(order) - 1)] for place in found]
 
 
 def bases_of(subjects: Visits, past: Visits, points: Points) -> list[str]:
     """Return one line per guest: how many earlier stays, when they usually ended, and what was said this time."""
     counts = np.bincount(points.owner, minlength=len(subjects))
-    early, middle, late = (_quantile(past.left[points.stay], points, len(subjects), share) for share in QUARTILES_SHARE)
+    early, middle, late = _quartiles(past.left[points.stay], points, len(subjects))
     found = []
     for row, declared in enumerate(subjects.declared.tolist()):
         count = int(counts[row])
