@@ -17,6 +17,7 @@ SMEAR_COUNT = 1.5
 REACH_COUNT = 6
 KEPT_SHARE = 0.96
 MOST_POINTS_COUNT = 60
+FAR_SLOTS_COUNT = 1e9  # later than any stay
 
 CLOCK_WEIGHT = 2.0
 SAID_WEIGHT = 0.5
@@ -123,14 +124,11 @@ def points_of(subjects: Visits, past: Visits, before: Numbers) -> Points:
     `past` is sorted by `leaves_at`; the newest counts most.
     """
     order = np.lexsort((past.leaves_at, past.driver))
-    drivers = past.driver[order]
-    starts = np.searchsorted(drivers, subjects.driver, side="left")
-    counts = np.zeros(len(subjects), dtype=np.int64)
-    left_at = past.leaves_at[order]
-    for row, (driver, start) in enumerate(zip(subjects.driver, starts, strict=True)):
-        if driver != NOBODY:
-            stop = np.searchsorted(drivers, driver, side="right")
-            counts[row] = np.searchsorted(left_at[start:stop], before[row], side="right")
+    drivers, left = past.driver[order], past.leaves_at[order]
+    starts = np.searchsorted(drivers, subjects.driver)
+    until = subjects.driver * FAR_SLOTS_COUNT + np.minimum(before, FAR_SLOTS_COUNT - 1)
+    stops = np.searchsorted(drivers * FAR_SLOTS_COUNT + left, until, side="right")
+    counts = np.where(subjects.driver == NOBODY, 0, stops - starts)
     kept = np.minimum(counts, MOST_POINTS_COUNT)
     owner = np.repeat(np.arange(len(subjects)), kept)
     back = np.arange(len(owner)) - np.repeat(np.cumsum(kept) - kept, kept)  # 0 is the newest

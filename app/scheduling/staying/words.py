@@ -1,5 +1,8 @@
 """What an outlook is taken from, in words; nobody is named."""
 
+from functools import lru_cache
+from math import isnan
+
 import numpy as np
 
 from app.scheduling.staying.curves import Points
@@ -14,9 +17,13 @@ SLOTS_PER_DAY = 96
 
 def clock_of(slots_count: float) -> str:
     """Return a clock slot as HH:MM to 5 minutes, with the days that it lies behind the day of arrival."""
-    days, within = divmod(round(slots_count * SLOT_MINUTES / TOLD_MINUTES) * TOLD_MINUTES, SLOTS_PER_DAY * SLOT_MINUTES)
-    later = "" if days == 0 else f" +{days} d"
-    return f"{within // 60:02d}:{within % 60:02d}{later}"
+    return _clock(round(slots_count * SLOT_MINUTES / TOLD_MINUTES) * TOLD_MINUTES)
+
+
+@lru_cache(maxsize=1024)
+def _clock(whole_minutes: int) -> str:
+    days, within = divmod(whole_minutes, SLOTS_PER_DAY * SLOT_MINUTES)
+    return f"{within // 60:02d}:{within % 60:02d}" + (f" +{days} d" if days else "")
 
 
 def _quartiles(slots: Numbers, points: Points, count: int) -> list[Numbers]:
@@ -36,15 +43,15 @@ def bases_of(subjects: Visits, past: Visits, points: Points) -> list[str]:
     counts = np.bincount(points.owner, minlength=len(subjects))
     early, middle, late = _quartiles(past.left[points.stay], points, len(subjects))
     found = []
-    for row, declared in enumerate(subjects.declared.tolist()):
-        count = int(counts[row])
+    rows = zip(subjects.declared.tolist(), counts.tolist(), early.tolist(), middle.tolist(), late.tolist(), strict=True)
+    for declared, count, first, half, last in rows:
         words = f"{count} earlier stay{'s' if count != 1 else ''}"
         if count:
-            words += f": usually leaves {clock_of(middle[row])}"
+            words += f": usually leaves {clock_of(half)}"
             if count >= FEW_COUNT:
-                words += f" (half of the days {clock_of(early[row])} to {clock_of(late[row])})"
+                words += f" (half of the days {clock_of(first)} to {clock_of(last)})"
         if count < FEW_COUNT:
             others = f"{len(past)} stays of this site" if len(past) else "nothing learnt here yet"
             words = f"{words}, {others}"
-        found.append(words + ("; nothing said" if np.isnan(declared) else f"; said {clock_of(declared)}"))
+        found.append(words + ("; nothing said" if isnan(declared) else f"; said {clock_of(declared)}"))
     return found
