@@ -53,6 +53,16 @@ class Fleet:
         await asyncio.gather(*(self._start(charger) for charger in self._chargers))
         return {"sessions": len(self._refs)}
 
+    async def arrive(self, first: int, count: int) -> dict[str, Any]:
+        """Start sessions at stations that follow each other; return when each was told and when that was answered."""
+
+        async def tell(charger: Charger) -> tuple[str, float, float]:
+            told_s = time.time()
+            await self._start(charger)
+            return charger.identity, told_s, time.time()
+
+        return {"arrived": await asyncio.gather(*map(tell, self._chargers[first : first + count]))}
+
     async def _start(self, charger: Charger) -> None:
         register = self._registers[charger.identity] = self._registers[charger.identity] + 1
         if charger.is_old:

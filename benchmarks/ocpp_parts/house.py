@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,15 +197,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(station_count: int) -> AsyncIterator[House]:
-    """Yield a running server with provisioned stations, half of each dialect, in sites of 50."""
+async def house(
+    station_count: int, a_site_count: int = STATIONS_A_SITE, dialects: Sequence[str] = ("ocpp2.0.1", "ocpp1.6")
+) -> AsyncIterator[House]:
+    """Yield a running server with provisioned stations, of these dialects in turn, in sites of `a_site_count`."""
     check_files(station_count)
     async with scratch_database(Settings(database_url=None)) as settings:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         postgres = EmbeddedPostgres(settings.data_dir / "postgres")
         async with postgres as url:
             await migrate(url)
-            stations = await _provision(url, station_count)
+            stations = await _provision(url, station_count, a_site_count, dialects)
             assert postgres.pid is not None  # noqa: S101 - it runs
             running = House(url, postgres.pid, settings.data_dir, stations)
             await running.serve()
@@ -215,18 +217,21 @@ async def house(station_count: int) -> AsyncIterator[House]:
                 await running.server.stop()
 
 
-async def _provision(url: str, count: int) -> Stations:
+async def _provision(url: str, count: int, a_site_count: int, dialects: Sequence[str]) -> Stations:
     """Add sites, stations with one EVSE each that booted, were proven and set up before, and the card of all."""
     now = datetime.now(UTC)
-    stations = [(f"bench{number:05}", "ocpp1.6" if number % 2 else "ocpp2.0.1") for number in range(count)]
-    site_ids = [f"site{number:04}" for number in range(-(-count // STATIONS_A_SITE))]
-    sites = [SiteRow(site_id=id_, name=id_, zone="Asia/Tokyo", limit_w=400_000.0, created_at=now) for id_ in site_ids]
+    stations = [(f"bench{number:05}", dialects[number % len(dialects)]) for number in range(count)]
+    site_ids = [f"site{number:04}" for number in range(-(-count // a_site_count))]
+    sites = [
+        SiteRow(site_id=id_, name=id_, zone="Asia/Tokyo", limit_w=8_000.0 * a_site_count, created_at=now)
+        for id_ in site_ids
+    ]
     booted = {"needs_boot": False, "booted_at": now, "vendor": "Bench", "model": "One", "firmware": "1"}
     key = {"security_profile": 1, "key_salt": SALT, "key_hash": hash_key(SALT, KEY.encode())}
     provisioned = [
         StationRow(
             station_id=identity,
-            site_id=site_ids[at // STATIONS_A_SITE],
+            site_id=site_ids[at // a_site_count],
             dialect=dialect,
             created_at=now,
             **key,
