@@ -2,11 +2,11 @@
 
     ./run bench events [--sizes N …] [--arrivals N] [--json FILE]
 
-A server process, a durable PostgreSQL and a process of OCPP 1.6 stations at one site. Most of them charge already; then
-cars arrive one by one at random moments, and at last several at once. Stages: `told` from the station's message to its
-answer (the fact is committed), `waits` until the first plan that knows the session began, `planned` from there to the
-limit loop's intent (planning, and the loop's pace), `sent` until a socket took it, `accepted` until the station's answer
-is kept. Figures of one run are comparable with each other only.
+A server process, a durable PostgreSQL and a process of OCPP 1.6 stations at one site. Most of them charge already;
+then cars arrive one by one at random moments, and at last several at once. Stages: `told` from the station's message
+to its answer (the fact is committed), `waits` until the first plan that knows the session began, `planned` from there
+to the limit loop's intent (planning, and the loop's pace), `sent` until a socket took it, `accepted` until the
+station's answer is kept. Figures of one run are comparable with each other only.
 """
 
 import argparse
