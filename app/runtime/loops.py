@@ -1,9 +1,9 @@
-"""The business loops of one site: planning (on every change, at least every 5 minutes) and limits (the real-time loop).
+"""The business loops of one site: planning (on changes, at least every 5 minutes) and limits (the real-time loop).
 
 Planning follows a ring in a moment where it was quiet. The limit loop runs on every reading of the site's meters and
-answer of a station, at most every 3 seconds; on every plan, at most every second; and when its last cycle asked for it:
-a lease is to be renewed, headroom comes free, a reading would be stale. What may be sent is the ledger's to say, however
-often it is asked.
+answer of a station, at most every 3 seconds; on every plan, at most every second; and when its last cycle asked for
+it: a lease is to be renewed, headroom comes free, a reading would be stale. What may be sent is the ledger's to say,
+however often it is asked.
 
 Both are level-triggered: they reread the database, so that restarting one is always safe and a lost ring only costs
 latency.
