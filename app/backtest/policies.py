@@ -85,7 +85,7 @@ def least_and_surplus(view: View) -> Powers:
 
     This is evcc's "Min+PV".
     """
-    given_wh = _served(np.minimum(view.most_wh, view.least_w * SLOT_HOURS), range(len(view.cars)), view.room_wh)
+    given_wh = served(np.minimum(view.most_wh, view.least_w * SLOT_HOURS), range(len(view.cars)), view.room_wh)
     spare_wh = min(view.surplus_wh, view.room_wh) - float(given_wh.sum())
     return _shared(view, given_wh, spare_wh, [number for number, left_wh in enumerate(view.left_wh) if left_wh > 0])
 
@@ -104,7 +104,7 @@ def _shared(view: View, given_wh: Powers, spare_wh: float, chosen: Sequence[int]
     return given_wh
 
 
-def _served(wanted_wh: Powers, order: Iterable[int], room_wh: float) -> Powers:
+def served(wanted_wh: Powers, order: Iterable[int], room_wh: float) -> Powers:
     """Return what is wanted, cut where the site has no room left: those that come first in the order get theirs."""
     if float(wanted_wh.sum()) <= room_wh:
         return wanted_wh
@@ -119,7 +119,7 @@ def least_laxity(view: View) -> Powers:
     """Full power with less than a slot to spare, else the sun in the order of laxity."""
     laxity = np.array(view.ends) - view.now - view.left_wh / (view.evse_w * SLOT_HOURS)
     order = np.argsort(laxity, kind="stable")
-    given_wh = _served(np.where(laxity < 1, view.most_wh, 0.0), order, view.room_wh)
+    given_wh = served(np.where(laxity < 1, view.most_wh, 0.0), order, view.room_wh)
     spare_wh = min(view.surplus_wh, view.room_wh) - float(given_wh.sum())
     for number in order:
         if spare_wh <= 0:

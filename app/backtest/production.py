@@ -9,7 +9,7 @@ import numpy as np
 
 from app.backtest.days import SLOT, SLOT_HOURS, SLOTS_PER_DAY, Day, Powers
 from app.backtest.forecasts import naive_surplus_w
-from app.backtest.policies import View
+from app.backtest.policies import View, served
 from app.domain.intervals import Interval
 from app.domain.plan import ChargingPlan
 from app.domain.snapshot import Demand, EvseSpec, IntentSource, SiteSnapshot, SiteSpec, SurplusSlot
@@ -66,12 +66,14 @@ class Sunslot:
             self._day, self._limits = view.day, {}
         at = slot_at(view)
         made = self.plan(view, [self._limits.get(number, Limit()) for number in view.numbers], evses_of(view))
-        targets_w = {line.session_id: line.target_w for line in made.lines}
-        given_wh = np.zeros(len(view.cars))
-        for place, number in enumerate(view.numbers):
-            limit_w = targets_w.get(session_name(number), 0.0)
-            self._remember(number, limit_w, at)
-            given_wh[place] = limit_w * SLOT_HOURS
+        lines = {line.session_id: line for line in made.lines}
+        own = [lines.get(session_name(number)) for number in view.numbers]
+        wanted_wh = np.array([0.0 if line is None else line.target_w * SLOT_HOURS for line in own])
+        must_w = np.array([0.0 if line is None else line.must_w for line in own])
+        # What a plan wants may lie above the site's limit: in the service the ledger's allocator cuts it.
+        given_wh = served(wanted_wh, np.argsort(-must_w, kind="stable"), view.room_wh)
+        for number, energy_wh in zip(view.numbers, given_wh.tolist(), strict=True):
+            self._remember(number, energy_wh / SLOT_HOURS, at)
         return given_wh
 
     def plan(self, view: View, limits: Sequence[Limit], evses: Sequence[EvseSpec]) -> ChargingPlan:

@@ -10,9 +10,9 @@ from benchmarks.yardstick_parts.grid import Cell
 from benchmarks.yardstick_parts.published import BARS, FORESIGHT_SHARE_PERCENT, REFERENCE
 
 CHOSEN_ON = (
-    "Parameters of Sunslot (the price of a miss, how much of the forecast's band is hoped for, what learning shrinks "
-    "to) were chosen on May and June; July and August were not looked at for it. Forecasts and stays are learnt from "
-    "what lay before each day."
+    "The price of a miss and the share of the forecast's band that is hoped for were chosen on JPL's May and June. The "
+    "learner of stays was built on May and June with July and August in sight (records 0016, 0018): later days, not "
+    "untouched ones. Forecasts and stays are learnt only from what lay before each day."
 )
 
 
