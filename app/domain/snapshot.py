@@ -46,7 +46,7 @@ class SiteSpec:
     low_voltage_share: float = 0.9
     rise_w: float | None = None
     demand_target_w: float | None = None
-    miss_cost_ratio: float = 3.0
+    miss_cost_ratio: float = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ RELAXATION = timedelta(hours=3)
 LARGEST_RATIO = 2.0
 DARK_W = 50.0
 HOPE_SHARE = 0.25
+SURE_HOPE_SHARE = 1.0
 
 Reading = tuple[datetime, float, float]
 
@@ -46,15 +47,17 @@ def _measured_balance_w(readings: Sequence[Reading], now: datetime) -> float | N
     return pv_w - building_w
 
 
-def reckoned_w(slot: SurplusSlot) -> float:
+def reckoned_w(slot: SurplusSlot, *, is_stay_sure: bool = False) -> float:
     """Return the surplus that a plan reckons with: P50 and a quarter of the way from there to P90.
 
     A kWh bought from the grid is a sure loss, while waiting for the sun keeps the choice: it pays to hope a little (see
-    record 0018 for what other mixtures and slices of the band gave). Without a band it is what is expected.
+    record 0018 for what other mixtures and slices of the band gave), and for P90 where nobody leaves before what is
+    known of the departure, for then waiting risks nothing. Without a band it is what is expected.
     """
     if slot.high_w is None:
         return slot.surplus_w
-    return slot.surplus_w + HOPE_SHARE * max(0.0, slot.high_w - slot.surplus_w)
+    share = SURE_HOPE_SHARE if is_stay_sure else HOPE_SHARE
+    return slot.surplus_w + share * max(0.0, slot.high_w - slot.surplus_w)
 
 
 def expected_surplus(

@@ -52,7 +52,7 @@ class SiteRow(Base):
     pv_azimuth_deg: Mapped[float | None]
     reading_refused_at: Mapped[datetime | None]
     reading_refused_for: Mapped[str | None] = mapped_column(String(200))
-    miss_cost_ratio: Mapped[float] = mapped_column(default=3.0, server_default=text("3"))
+    miss_cost_ratio: Mapped[float] = mapped_column(default=6.0, server_default=text("6"))
     tariff: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None, nullable=True)
 
 

@@ -14,7 +14,7 @@ NUMBER = sa.Double()
 
 
 def upgrade() -> None:
-    op.add_column("site", sa.Column("miss_cost_ratio", NUMBER, nullable=False, server_default="3"))
+    op.add_column("site", sa.Column("miss_cost_ratio", NUMBER, nullable=False, server_default="6"))
     op.add_column("site", sa.Column("tariff", postgresql.JSONB()))
     op.create_check_constraint("miss_cost_ratio", "site", "miss_cost_ratio >= 0 AND miss_cost_ratio <= 100")
     op.add_column("plan", sa.Column("planner", sa.String(64)))

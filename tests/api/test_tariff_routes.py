@@ -63,7 +63,7 @@ async def test_what_cannot_be_meant_is_refused_by_its_field(operator, site, chan
 
 
 async def test_what_is_missed_has_a_price_that_an_operator_sets(operator, site):
-    assert site["miss_cost_ratio"] == 3.0
+    assert site["miss_cost_ratio"] == 6.0
     changed = await operator.ok("PATCH", "/v1/sites/north", {"miss_cost_ratio": 0})
     assert changed == site | {"miss_cost_ratio": 0.0}
     for wrong in (-1, 100.5, "3"):

@@ -53,3 +53,9 @@ def test_what_is_reckoned_with_lies_between_the_median_and_the_bands_upper_side(
     reckoned = reckoned_w(SurplusSlot(SLOT, middle_w, low_w, high_w))
     assert middle_w <= reckoned <= high_w + 1e-9 * high_w
     assert reckoned - middle_w == pytest.approx(HOPE_SHARE * (high_w - middle_w), rel=1e-6, abs=1e-6)
+
+
+def test_where_stays_are_sure_waiting_risks_nothing_and_the_bands_upper_side_is_hoped_for():
+    slot = SurplusSlot(SLOT, 4000.0, 1000.0, 9000.0)
+    assert reckoned_w(slot, is_stay_sure=True) == 9000.0
+    assert reckoned_w(slot) < 9000.0

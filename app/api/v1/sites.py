@@ -95,7 +95,7 @@ class SiteIn(In):
     pv_peak_kw: SomePowerKw | None = None
     pv_tilt_deg: TiltDeg | None = None
     pv_azimuth_deg: AzimuthDeg | None = None
-    miss_cost_ratio: MissCostRatio = 3.0
+    miss_cost_ratio: MissCostRatio = 6.0
 
 
 class SiteChangeIn(In):
