@@ -81,7 +81,9 @@ def wrong_with(told: dict[str, Any]) -> list[str]:
     ]
     if told["kills"] == 0:
         found.append("the controller was never killed")
-    if any(way["ready_s"] is None or way["first_order_s"] is None for way in told["ways_back"]):
+    ways_back = told["ways_back"]
+    never_orders = bool(ways_back) and all(way["first_order_s"] is None for way in ways_back)
+    if never_orders or any(way["ready_s"] is None for way in ways_back):
         found.append("the controller came back without sending any order")
     if told["ledger_full_share"] < LEAST_BOUND_SHARE:
         found.append(f"the limit did not bind: the ledger was full in {told['ledger_full_share']:.0%} of the time")
