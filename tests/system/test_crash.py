@@ -12,7 +12,7 @@ import pytest
 pytestmark = [pytest.mark.system, pytest.mark.database]
 
 ROOT = Path(__file__).parents[2]
-SETUP_TIMEOUT_S = 240
+SETUP_TIMEOUT_S = 400
 
 
 def crash(*arguments: str, minutes: float) -> subprocess.CompletedProcess[str]:
