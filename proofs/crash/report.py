@@ -16,6 +16,8 @@ from proofs.crash.proxy import FaultProxy
 from simulators.clock import stamp
 
 LEAST_BOUND_SHARE = 0.2
+HELD_BACK_SHARE = 0.5
+"""A ledger that a surprise holds over its limit for so much of the time has nothing to raise, and maybe nothing to send."""
 
 WayBack = dict[str, float | None]
 
@@ -81,9 +83,10 @@ def wrong_with(told: dict[str, Any]) -> list[str]:
     ]
     if told["kills"] == 0:
         found.append("the controller was never killed")
-    ways_back = told["ways_back"]
-    never_orders = bool(ways_back) and all(way["first_order_s"] is None for way in ways_back)
-    if never_orders or any(way["ready_s"] is None for way in ways_back):
+    if any(way["ready_s"] is None for way in told["ways_back"]):
+        found.append("the controller did not come back")
+    is_held_back = told["ledger_over_share"] >= HELD_BACK_SHARE
+    if not is_held_back and any(way["first_order_s"] is None for way in told["ways_back"]):
         found.append("the controller came back without sending any order")
     if told["ledger_full_share"] < LEAST_BOUND_SHARE:
         found.append(f"the limit did not bind: the ledger was full in {told['ledger_full_share']:.0%} of the time")

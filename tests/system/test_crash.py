@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from proofs.crash.report import HELD_BACK_SHARE
+
 pytestmark = [pytest.mark.system, pytest.mark.database]
 
 ROOT = Path(__file__).parents[2]
-SETUP_TIMEOUT_S = 400
+SETUP_TIMEOUT_S = 240
 
 
 def crash(*arguments: str, minutes: float) -> subprocess.CompletedProcess[str]:
@@ -54,7 +56,8 @@ def test_the_run_was_hard_enough_to_prove_something(played):
 
 def test_the_controller_comes_back_and_sends_orders(played):
     assert all(way["ready_s"] is not None for way in played["ways_back"])
-    assert any(way["first_order_s"] is not None for way in played["ways_back"])
+    is_held_back = played["ledger_over_share"] >= HELD_BACK_SHARE
+    assert is_held_back or all(way["first_order_s"] is not None for way in played["ways_back"])
 
 
 def test_a_wrong_option_is_one_clear_line():
