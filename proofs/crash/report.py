@@ -17,7 +17,7 @@ from simulators.clock import stamp
 
 LEAST_BOUND_SHARE = 0.2
 HELD_BACK_SHARE = 0.5
-"""A ledger that a surprise holds over its limit for so much of the time has nothing to raise, and maybe nothing to send."""
+"""A ledger that a surprise holds over its limit for so much of the time has nothing to raise, maybe nothing to send."""
 
 WayBack = dict[str, float | None]
 
