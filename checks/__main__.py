@@ -18,6 +18,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "imports": (str(TOOLS / "lint-imports"), "--no-logo"),
     "units": (PYTHON, "-m", "checks.unit_suffixes"),
     "sizes": (PYTHON, "-m", "checks.sizes"),
+    "tests": (PYTHON, "-m", "checks.testfile_names"),
     "migrations": (PYTHON, "-m", "checks.migration_heads"),
     "coverage": (PYTHON, "-m", "checks.ocpp_coverage"),
 }

@@ -36,5 +36,6 @@ def test_an_unknown_check_is_one_line(commands, capfd):
     assert capfd.readouterr().err == "checks: no such check: tow; there are: one\n"
 
 
-def test_the_eight_checks_are_there():
-    assert list(checks.CHECKS) == ["lint", "format", "types", "imports", "units", "sizes", "migrations", "coverage"]
+def test_the_nine_checks_are_there():
+    first = ["lint", "format", "types", "imports", "units", "sizes"]
+    assert list(checks.CHECKS) == [*first, "tests", "migrations", "coverage"]
