@@ -12,11 +12,11 @@ import httpx
 import structlog
 
 from app.bus import Bus
-from app.bus.subjects import SITES_CHANGED
 from app.domain.intervals import PLAN_SLOT, floor_slot
-from app.operations import forecast_feeds, forecasting, sites
+from app.operations import forecast_feeds, forecasting
 from app.operations.forecasting import History
 from app.operations.transaction import Transactions
+from app.runtime.every_site import for_every_site
 from app.runtime.supervise import Health, supervise
 from app.scheduling.forecasting.learner import LearntSun
 from app.sources.fetching import client
@@ -44,20 +44,14 @@ class ForecastLoops:
     async def run(self) -> None:
         """Run until cancelled."""
         async with self._web or client() as web, asyncio.TaskGroup() as group:
-            started: set[str] = set()
-
-            async def start_new(went_well: WentWell) -> None:
-                with self._bus.listen(SITES_CHANGED) as bell:
-                    while True:
-                        async with self._transactions() as tx:
-                            site_ids = await sites.site_ids(tx)
-                        for site_id in sorted(set(site_ids) - started):
-                            started.add(site_id)
-                            self._start(group, web, site_id)
-                        went_well()
-                        await bell.next(self._transactions.clock.now() + LOOK_AT_LEAST)
-
-            await supervise("forecasts", start_new, self._health)
+            await for_every_site(
+                "forecasts",
+                self._transactions,
+                self._bus,
+                self._health,
+                lambda site_id: self._start(group, web, site_id),
+                LOOK_AT_LEAST,
+            )
 
     def _start(self, group: asyncio.TaskGroup, web: httpx.AsyncClient, site_id: str) -> None:
         async def forecasts(went_well: WentWell) -> None:

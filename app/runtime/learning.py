@@ -11,9 +11,10 @@ from datetime import timedelta
 import structlog
 
 from app.bus import Bus
-from app.bus.subjects import SITES_CHANGED, site_changed, site_stays
-from app.operations import learning, outlooks, sites, stays
+from app.bus.subjects import site_changed, site_stays
+from app.operations import learning, outlooks, stays
 from app.operations.transaction import Transactions
+from app.runtime.every_site import for_every_site
 from app.runtime.supervise import Health, supervise
 
 log = structlog.get_logger()
@@ -36,20 +37,14 @@ class StayLoops:
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
-            started: set[str] = set()
-
-            async def start_new(went_well: WentWell) -> None:
-                with self._bus.listen(SITES_CHANGED) as bell:
-                    while True:
-                        async with self._transactions() as tx:
-                            site_ids = await sites.site_ids(tx)
-                        for site_id in sorted(set(site_ids) - started):
-                            started.add(site_id)
-                            self._start(group, site_id)
-                        went_well()
-                        await bell.next(self._transactions.clock.now() + LOOK_AT_LEAST)
-
-            await supervise("stays", start_new, self._health)
+            await for_every_site(
+                "stays",
+                self._transactions,
+                self._bus,
+                self._health,
+                lambda site_id: self._start(group, site_id),
+                LOOK_AT_LEAST,
+            )
 
     def _start(self, group: asyncio.TaskGroup, site_id: str) -> None:
         async def learns(went_well: WentWell) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from app.bus import Bus, Subscription
-from app.bus.subjects import SITES_CHANGED, site_changed, site_limits
-from app.operations import bookings, leadership, limits, planning, sites
+from app.bus.subjects import site_changed, site_limits
+from app.operations import bookings, leadership, limits, planning
 from app.operations.planning import Planner, in_thread
 from app.operations.transaction import Transactions
+from app.runtime.every_site import for_every_site
 from app.runtime.supervise import Health, supervise
 
 REPLAN_AT_LEAST = timedelta(minutes=5)
@@ -76,20 +77,14 @@ class SiteLoops:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("bookings", self._sweep_bookings, self._health))
-            started: set[str] = set()
-
-            async def start_new(went_well: WentWell) -> None:
-                with self._bus.listen(SITES_CHANGED) as bell:
-                    while True:
-                        async with self._transactions() as tx:
-                            site_ids = await sites.site_ids(tx)
-                        for site_id in sorted(set(site_ids) - started):
-                            started.add(site_id)
-                            self._start(group, site_id)
-                        went_well()
-                        await bell.next(self._transactions.clock.now() + REPLAN_AT_LEAST)
-
-            await supervise("sites", start_new, self._health)
+            await for_every_site(
+                "sites",
+                self._transactions,
+                self._bus,
+                self._health,
+                lambda site_id: self._start(group, site_id),
+                REPLAN_AT_LEAST,
+            )
 
     def _start(self, group: asyncio.TaskGroup, site_id: str) -> None:
         async def plans(went_well: WentWell) -> None:

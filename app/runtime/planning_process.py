@@ -24,7 +24,7 @@ from app.scheduling.planner import HORIZON
 
 log = structlog.get_logger()
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 15.0  # the limit loop of the site waits for the plan
 END_TIMEOUT_S = 2.0
 WARM_SHARE = 0.5
 LONGEST_ANSWER_BYTES = 256 * 1024 * 1024
