@@ -12,6 +12,9 @@ up once per slot that a cycle touches, 144 in 36 hours: UNMET and BOOKING_UNMET 
 than 144 times the highest risk price. Risk against sun and grid is an exchange on purpose: a Wh that would be missed
 with probability p is worth `miss_cost_ratio` x p Wh from the grid. So are prices against CO2, and both against steps: a
 difference of a few percent is not worth hours.
+
+One exception is older than this order and meant: within the buffer before a departure that nothing was learnt of,
+charging with more than a part of the power (CROWDED_BUFFER_COST) is dearer than grid energy before it.
 """
 
 UNMET_COST = 1_000_000_000

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.domain.intervals import PLAN_SLOT, Interval, ceil_slot, floor_slot, slots_between
 from app.domain.plan import ChargingPlan, ExpectedLine, PlanLine
-from app.domain.snapshot import Demand, SiteSnapshot
+from app.domain.snapshot import SiteSnapshot
 from app.domain.units import mean_power_w
 from app.scheduling.branches import rooms_of
 from app.scheduling.cars import Cars, Floats, Outcome, cars_of
@@ -62,7 +62,7 @@ def planning_slots(now: datetime, ends_at: datetime) -> tuple[Interval, ...]:
 
 def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, ...]:
     """Return the surplus per planning slot: the newest measurement now, then what is reckoned with."""
-    is_sure = _is_every_stay_sure(snapshot.demands)
+    is_sure = _is_every_stay_sure(snapshot)
     known = {floor_slot(each.interval.start_at): reckoned_w(each, is_stay_sure=is_sure) for each in snapshot.surplus}
     powers_w = [known.get(floor_slot(slot.start_at), 0.0) for slot in slots]
     if snapshot.measured_surplus_w is not None:
@@ -70,10 +70,11 @@ def _surplus(snapshot: SiteSnapshot, slots: Sequence[Interval]) -> tuple[float, 
     return tuple(powers_w)
 
 
-def _is_every_stay_sure(demands: Sequence[Demand]) -> bool:
-    """Whether it is known of everybody that they stay until they leave: outlooks without a risk."""
-    outlooks = [each.outlook for each in demands]
-    return all(each is not None and each.stays_share and min(each.stays_share) >= 1.0 for each in outlooks)
+def _is_every_stay_sure(snapshot: SiteSnapshot) -> bool:
+    """Whether it is known of all cars, and there are some, that they stay until they leave: outlooks without a risk."""
+    outlooks = [each.outlook for each in snapshot.demands]
+    are_all_known = bool(outlooks) and not snapshot.expected and not snapshot.arrivals
+    return are_all_known and all(each is not None and min(each.stays_share, default=0.0) >= 1.0 for each in outlooks)
 
 
 def _outcome(problem: Problem) -> Outcome:

@@ -91,19 +91,12 @@ def weigh(snapshot: SiteSnapshot, made: ChargingPlan) -> Weighed:
     taken_wh, loads_wh = _filled(problem, energy_wh)
     bars = _bars(problem, loads_wh)
     share, is_lone = _shares(cars)
-    arcs, shape = problem.arcs, energy_wh.shape
+    arcs = problem.arcs
     comfort = arcs.cost.astype(float)
     is_told = arcs.car < count
     told = arcs.car[is_told], arcs.slot[is_told]
     comfort[is_told] -= np.rint(risk[told] * np.where(is_lone, share, 0.0)[told[0]])
-    is_open = bars[np.maximum(arcs.entry, SITE), arcs.slot] == OPEN
-    may_more = (taken_wh < arcs.capacity_wh) & ((arcs.entry == FREE) | is_open)
-    add, cut = np.full(shape, np.inf), np.full(shape, -np.inf)
-    more, less = (
-        comfort + np.where(arcs.entry != FREE, each[arcs.slot], 0) for each in _tiers(problem, loads_wh[SITE])
-    )
-    np.minimum.at(add, (arcs.car[may_more], arcs.slot[may_more]), more[may_more])
-    np.maximum.at(cut, (arcs.car[taken_wh > 0], arcs.slot[taken_wh > 0]), less[taken_wh > 0])
+    add, cut = _exchanges(problem, comfort, taken_wh, loads_wh, bars)
     most_wh = _per_car(problem, arcs.capacity_wh)
     entry = np.where(cars.branch < 0, SITE, cars.branch)
     why = np.where(energy_wh < most_wh, bars[entry], CLOSED)
@@ -120,7 +113,7 @@ def weigh(snapshot: SiteSnapshot, made: ChargingPlan) -> Weighed:
         risk=risk * share[:, None],
         gone=gone,
         above_wh=loads_wh[SITE],
-        booked_wh=_sums(arcs.slot[booked], taken_wh[booked], shape[1]),
+        booked_wh=_sums(arcs.slot[booked], taken_wh[booked], len(times.hours)),
         room_wh=(problem.supplies.calm_wh + problem.supplies.last_tier_wh).astype(float),
         supply=Supply(
             total_wh=energy_wh.sum(axis=0),
@@ -130,6 +123,25 @@ def weigh(snapshot: SiteSnapshot, made: ChargingPlan) -> Weighed:
             grid_cost=problem.supplies.grid_cost.astype(float),
         ),
     )
+
+
+def _exchanges(
+    problem: Problem, comfort: Floats, taken_wh: Floats, loads_wh: Floats, bars: Ints
+) -> tuple[Floats, Floats]:
+    """Return per car and slot what a Wh more would cost besides its supply (inf: none), and what one less would save.
+
+    `comfort` is the arcs' cost without the risk.
+    """
+    arcs, shape = problem.arcs, (problem.car_count, loads_wh.shape[1])
+    is_open = bars[np.maximum(arcs.entry, SITE), arcs.slot] == OPEN
+    may_more = (taken_wh < arcs.capacity_wh) & ((arcs.entry == FREE) | is_open)
+    add, cut = np.full(shape, np.inf), np.full(shape, -np.inf)
+    more, less = (
+        comfort + np.where(arcs.entry != FREE, each[arcs.slot], 0) for each in _tiers(problem, loads_wh[SITE])
+    )
+    np.minimum.at(add, (arcs.car[may_more], arcs.slot[may_more]), more[may_more])
+    np.maximum.at(cut, (arcs.car[taken_wh > 0], arcs.slot[taken_wh > 0]), less[taken_wh > 0])
+    return add, cut
 
 
 def _energy_wh(problem: Problem, made: ChargingPlan, times: Slots, promised_count: int) -> Floats:

@@ -263,3 +263,14 @@ def test_room_for_the_next_quarter_counts_an_evse_with_its_default_not_with_its_
     assert sum(max(2000.0, line.target_w) for line in plan(tight, NOW).lines) <= 7000 + 2
     free = replace(park, evses=tuple(replace(evse, safe_power_w=0.0) for evse in park.evses))
     assert sum(line.target_w for line in plan(free, NOW).lines) == pytest.approx(7000, abs=10)
+
+
+def test_the_bands_upper_side_is_hoped_for_only_where_it_is_known_of_all_cars_that_they_stay():
+    stays = StayOutlook((1.0,) * 48)
+    car = demand(1, hours=8, need_wh=10_000)
+    park = snapshot([replace(car, outlook=stays)], [4000.0] * 48)
+    park = replace(park, surplus=tuple(replace(each, high_w=8000.0) for each in park.surplus))
+    assert plan(park, NOW).surplus_w[8] == 8000.0
+    usual = ArrivalGroup(Interval(NOW, NOW + timedelta(hours=4)), 2.0, 8000.0, 6000.0)
+    for unsure in (replace(park, demands=(car,)), replace(park, demands=()), replace(park, arrivals=(usual,))):
+        assert all(power_w <= 5000.0 for power_w in plan(unsure, NOW).surplus_w)
