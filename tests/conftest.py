@@ -21,6 +21,11 @@ from app.runtime.embedded_postgres import EmbeddedPostgres
 from app.runtime.migrate import migrate
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of the whole house: they take minutes, and at the end one worker would wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+
 @pytest.fixture(scope="session")
 def cluster_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="sunslot-test-"))

@@ -25,7 +25,7 @@ from proofs.crash.site import RATED_A, SURPRISED_COUNT, Ground, ground
 from proofs.crash.stage import Cast, Stage
 
 AROUND_TIMEOUT_S = 300.0
-END_TIMEOUT_S, ORDER_TIMEOUT_S = 30.0, 90.0
+END_TIMEOUT_S, ORDER_TIMEOUT_S = 30.0, 30.0
 LONGEST_PAUSE_S, LEAST_LIFE_S = 2.0, 15.0
 TOKEN_FILE = "operator.token"  # noqa: S105 - a file name
 

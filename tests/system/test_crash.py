@@ -31,7 +31,7 @@ def crash(*arguments: str, minutes: float) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory) -> dict:
     file = tmp_path_factory.mktemp("crash") / "crash.json"
-    run = crash("--stations", "12", "--kill-every", "30", "--json", str(file), minutes=1.5)
+    run = crash("--stations", "12", "--kill-every", "20", "--json", str(file), minutes=1.0)
     assert file.exists(), run.stdout + run.stderr[-3000:]
     told = json.loads(file.read_text())
     assert told["wrong"] == []
