@@ -59,7 +59,10 @@ def machine(request, tmp_path):
         (("demo", "--seed", "7"), "uv|run|--locked|--no-dev|sunslot|demo|--seed|7|"),
         (("serve",), "uv|run|--locked|--no-dev|sunslot|serve|"),
         (("test",), "uv|run|--locked|pytest|-n|2|--dist|loadfile|--no-loadscope-reorder|"),
-        (("test", "-n", "0", "-k", "a b"), "uv|run|--locked|pytest|-n|2|--dist|loadfile|--no-loadscope-reorder|-n|0|-k|a b|"),
+        (
+            ("test", "-n", "0", "-k", "a b"),
+            "uv|run|--locked|pytest|-n|2|--dist|loadfile|--no-loadscope-reorder|-n|0|-k|a b|",
+        ),
         (("check",), "uv|run|--locked|python|-m|checks|"),
         (("check", "units"), "uv|run|--locked|python|-m|checks|units|"),
         (("sim", "station", "--help"), "uv|run|--locked|--no-dev|python|-m|simulators|station|--help|"),
